@@ -1,0 +1,1 @@
+"""The station: configuration, inspector daemon, ledger, spool, line link and command line."""

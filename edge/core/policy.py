@@ -1,0 +1,51 @@
+"""The three-way policy: from what the views gave to the verdict of the part. An accept is earned by every view."""
+
+import math
+from collections.abc import Iterable, Sequence
+
+from edge.core.codes import REJECT_BASE, Code
+from edge.core.types import Decision, Verdict, ViewJudgement, cannot_judge
+
+_SEVERITY = {Decision.ACCEPT: 0, Decision.CANNOT_JUDGE: 1, Decision.REJECT: 2}
+
+
+def judge_view(view: ViewJudgement) -> Verdict:
+    """Judge one view alone.
+
+    A fault, a missing or impossible score or missing limits give cannot-judge; a score above ``reject_above`` gives
+    reject with the class of the likeliest box; below ``accept_below`` accept; anything else is uncertain.
+    """
+    if view.fault:
+        return cannot_judge(view.fault, defects=len(view.boxes))
+    if view.score is None or not math.isfinite(view.score) or not 0.0 <= view.score <= 1.0:
+        return cannot_judge(Code.SCORE_INVALID)
+    if view.limits is None:
+        return cannot_judge(Code.MODEL_MISSING)
+    defects = len(view.boxes)
+    if view.score > view.limits.reject_above:
+        worst = max(view.boxes, key=lambda box: box.score, default=None)
+        code = REJECT_BASE + (worst.category_id if worst else 0)
+        return Verdict(decision=Decision.REJECT, code=code, score=view.score, defects=defects)
+    if view.score < view.limits.accept_below:
+        return Verdict(decision=Decision.ACCEPT, code=Code.NONE, score=view.score, defects=defects)
+    return cannot_judge(Code.UNCERTAIN, view.score, defects)
+
+
+def judge_part(views: Sequence[ViewJudgement], expected: Iterable[str]) -> Verdict:
+    """Judge a part from all its views; the worst view decides.
+
+    A defect seen in one view rejects the part whatever the other views say; a view that is missing, comes twice or was
+    not asked for makes an accept impossible. Of equally severe views the one with the higher score gives the code.
+    ``expected`` names the recipe's cameras.
+    """
+    verdicts = [judge_view(view) for view in views]
+    if not verdicts or sorted(view.camera for view in views) != sorted(expected):
+        verdicts.append(cannot_judge(Code.VIEW_MISSING))
+    scores = [verdict.score for verdict in verdicts if verdict.score is not None]
+    worst = max(verdicts, key=lambda verdict: (_SEVERITY[verdict.decision], verdict.score or 0.0))
+    return Verdict(
+        decision=worst.decision,
+        code=worst.code,
+        score=max(scores, default=None),
+        defects=sum(verdict.defects for verdict in verdicts),
+    )
