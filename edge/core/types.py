@@ -1,7 +1,7 @@
 """The frozen values that travel through the station: trigger, box, judgement of a view, verdict of a part."""
 
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import IntEnum, IntFlag
 
 
 class Decision(IntEnum):
@@ -24,6 +24,19 @@ class Act(IntEnum):
     REJECTED = 2
     TIMED_OUT = 3
     RESULT_REFUSED = 4
+
+
+class Fault(IntFlag):
+    """Why the station is not ready, as bits of the heartbeat."""
+
+    NONE = 0
+    CAMERA = 1
+    MODEL = 2
+    LEDGER = 4
+    LINK = 8
+    CLOCK = 16
+    RECIPE = 32
+    SELF_TEST = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
