@@ -86,12 +86,16 @@ class Overruled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
-    """The result left for the broker; ``topic`` is the one below the base, ``age_ms`` receipt to send."""
+    """The result left for the broker; ``topic`` is the one below the base, ``age_ms`` receipt to send.
+
+    ``stages_ns`` holds the times that were not known yet when the verdict was committed (commit, hand-over).
+    """
 
     key: PartKey
     topic: str
     age_ms: int
     at: Instant
+    stages_ns: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,10 +8,11 @@ from edge.core.codes import Code
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameQuality:
-    """Measures of one frame on its grey version, 0-255.
+    """Measures of one frame on its grey version (0-255) at half size, each pixel the mean of 2 x 2.
 
     ``brightness`` is the mean, ``contrast`` the spread between the 1st and the 99th percentile, ``sharpness`` the
-    99.5th percentile of the absolute Laplacian, ``clipped`` the share of pixels (0-1) at 255.
+    99.5th percentile of the absolute 4-neighbour Laplacian, saturated at 255, ``clipped`` the share of pixels (0-1)
+    at 255.
     """
 
     brightness: float

@@ -1,0 +1,1 @@
+"""Which model bundle a station runs."""

@@ -1,0 +1,83 @@
+"""What the verbs share: options, exit codes, and errors without a traceback."""
+
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import IntEnum
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from camera.errors import CameraError
+from edge.config import DEFAULT_PATH, ConfigError, LoadedConfig, load_config_file
+from edge.core.dataset import DatasetError
+from edge.inspector.build import UnsafeStartError
+from edge.inspector.recipes import RecipeError, UnsafeRecipeError
+from edge.ledger import LedgerError
+from edge.line.link import LinkError
+from edge.spool.errors import SpoolError
+from models.errors import ModelError
+
+
+class Exit(IntEnum):
+    """Exit codes of every verb."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    REFUSED = 3
+
+
+ConfigOption = Annotated[Path, typer.Option("--config", metavar="FILE", help="The station's configuration file.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON only.")]
+
+DEFAULT_CONFIG = DEFAULT_PATH
+
+KNOWN_ERRORS = (CameraError, DatasetError, LedgerError, LinkError, ModelError, RecipeError, SpoolError)
+
+
+def fail(message: str, code: Exit = Exit.FAILED) -> NoReturn:
+    """Print an error to stderr and exit."""
+    typer.echo(f"error: {message}", err=True)
+    raise typer.Exit(code)
+
+
+def load_or_exit(path: Path) -> LoadedConfig:
+    """Read a configuration file; on faults print all of them and exit with 2."""
+    try:
+        return load_config_file(path)
+    except ConfigError as error:
+        fail(str(error), Exit.USAGE)
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turn the errors of every layer into a message and an exit code: 3 where safety refuses, else 1."""
+    try:
+        yield
+    except (UnsafeStartError, UnsafeRecipeError) as error:
+        fail(f"refused: {error}", Exit.REFUSED)
+    except KNOWN_ERRORS as error:
+        fail(str(error))
+    except OSError as error:
+        fail(f"{error.filename or 'system'}: {error.strerror or error}")
+
+
+def stop_event() -> threading.Event:
+    """Return an event that SIGTERM and SIGINT set; to be called in the main thread."""
+    event = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: event.set())
+    return event
+
+
+def log_to_stderr() -> None:
+    """Send log lines to stderr, without times where the service manager adds its own."""
+    stamped = "JOURNAL_STREAM" not in os.environ
+    form = "%(asctime)s %(levelname)s %(name)s: %(message)s" if stamped else "%(levelname)s %(name)s: %(message)s"
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format=form)

@@ -1,0 +1,33 @@
+"""``linegate config``: the configuration file."""
+
+import typer
+
+from edge.cli.common import DEFAULT_CONFIG, ConfigOption, explained, load_or_exit
+from edge.inspector.build import create_sources, refuse_unsafe
+from edge.inspector.recipes import load_recipes
+
+app = typer.Typer(help="Look at the configuration.", no_args_is_help=True)
+
+
+@app.command()
+def check(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Check a configuration file: every fault with its line, bundles included; starts nothing.
+
+    Exit code 0: usable; 2: faults; 3: refused for safety; 1: a bundle or camera address is unusable.
+    """
+    loaded = load_or_exit(config)
+    with explained():
+        sources = create_sources(loaded.config)
+        refuse_unsafe(loaded.config, sources)
+        recipes = load_recipes(loaded.config.recipes, live=loaded.config.line.live)
+    typer.echo(f"{config}: usable (SHA-256 {loaded.sha256[:12]}…)")
+    for camera in loaded.config.camera:
+        typer.echo(f"camera {camera.name}: {sources[camera.name].identity}, timing {sources[camera.name].timing}")
+    for recipe in recipes.values():
+        views = ", ".join(f"{view.camera} by {view.bundle.manifest.file_name}" for view in recipe.views)
+        typer.echo(f"recipe {recipe.id} {recipe.name}: deadline {recipe.deadline_ms} ms, {views}")
+
+
+@app.callback()
+def group() -> None:
+    """Look at the configuration."""

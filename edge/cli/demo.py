@@ -1,0 +1,160 @@
+"""``linegate demo``: the whole line on this machine, with a real broker, daemon and PLC simulator."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+
+from edge.cli.common import Exit, explained, fail, stop_event
+from edge.cli.demo_table import LiveTable, PlainLines
+from edge.ledger.verify import verify
+from edge.line.broker import EmbeddedBroker
+from edge.line.plc import PlcSettings, PlcSimulator, plc_link_settings
+from edge.line.plc_report import PlcSummary
+from edge.spool.check import image_problem
+
+SITE, LINE, STATION = "demo", "line1", "st01"
+PLC_TIMER_MS: Final = 1000
+STOP_S: Final = 20.0
+
+
+def demo(
+    parts: Annotated[int | None, typer.Option("--parts", min=1, help="End after this many parts.")] = None,
+    images: Annotated[
+        Path | None,
+        typer.Option("--images", help="A COCO folder, or any folder of pictures, instead of the virtual line."),
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option("--port", min=1, max=65535, help="The broker's port; else a free one.")
+    ] = None,
+    directory: Annotated[Path | None, typer.Option("--directory", help="Keep ledger and pictures here.")] = None,
+    rate: Annotated[float, typer.Option("--rate", min=0.1, max=10, help="Parts per second.")] = 2.0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="The virtual line's seed.")] = 1,
+) -> None:
+    """Run broker, PLC simulator, camera and inspector together and show every part; Ctrl-C ends it."""
+    stopping = stop_event()
+    with explained(), _state_folder(directory) as folder:
+        source = f"virtual:?seed={seed}&defects=0.25" if images is None else f"replay:{_picture_folder(images)}"
+        summary = _run(folder, source, port=port, parts=parts, rate=rate, stopping=stopping)
+        problems = _ledger_problems(folder)
+    for problem in problems[:20]:
+        typer.echo(f"ledger: {problem}")
+    typer.echo(
+        f"parts={summary.parts} verdicts={summary.verdicts} accept={summary.accept} reject={summary.reject} "
+        f"cannot_judge={summary.cannot_judge} late={summary.late} ledger={'broken' if problems else 'ok'}"
+    )
+    if problems or (parts is not None and summary.parts < parts and not stopping.is_set()):
+        raise typer.Exit(Exit.FAILED)
+
+
+def _run(
+    folder: Path, source: str, *, port: int | None, parts: int | None, rate: float, stopping: threading.Event
+) -> PlcSummary:
+    console = Console()
+    with EmbeddedBroker(folder, port=port) as broker:
+        configuration = write_configuration(folder, broker.address, source)
+        with inspector_process(configuration, folder / "inspect.log") as process:
+            done = threading.Event()
+            view = LiveTable(console, source) if console.is_terminal else PlainLines(console)
+            plc = PlcSimulator(
+                PlcSettings(rate=rate, parts=parts, timer_ms=PLC_TIMER_MS, test_line=True),
+                plc_link_settings(SITE, LINE, STATION, broker.address),
+                on_actuation=view.add,
+            )
+            watcher = threading.Thread(target=_watch, args=(process, stopping, done), daemon=True)
+            watcher.start()
+            with view:
+                plc.run(done)
+            died = process.poll()
+        if died is not None and not stopping.is_set():
+            fail(f"the inspector ended early (exit {died}); its log:\n{_tail(folder / 'inspect.log')}")
+        return plc.summary
+
+
+def _watch(process: "subprocess.Popen[bytes]", stopping: threading.Event, done: threading.Event) -> None:
+    """End the PLC's run when the user wants to, or when there is no inspector any more."""
+    while not stopping.wait(0.1) and process.poll() is None:
+        pass
+    done.set()
+
+
+def write_configuration(folder: Path, broker: str, source: str) -> Path:
+    """Write the demo station's configuration and return its path."""
+    path = folder / "linegate.toml"
+    lines = [
+        "[station]",
+        f'site = "{SITE}"',
+        f'line = "{LINE}"',
+        f'name = "{STATION}"',
+        "",
+        "[[camera]]",
+        'name = "top"',
+        f"source = {json.dumps(source)}",
+        "",
+        "[line]",
+        f'broker = "{broker}"',
+        "",
+        "[store]",
+        f"path = {json.dumps(str(folder))}",
+        'spool_limit = "1 GB"',
+    ]
+    path.write_text("\n".join([*lines, ""]), encoding="utf-8")
+    return path
+
+
+@contextmanager
+def inspector_process(configuration: Path, log: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run ``linegate inspect`` as its own process; at the end it is told to stop and waited for."""
+    with log.open("wb") as sink:
+        process = subprocess.Popen(  # noqa: S603 - this very program
+            [sys.executable, "-m", "edge.cli", "inspect", "--config", str(configuration)],
+            stdin=subprocess.DEVNULL,
+            stdout=sink,
+            stderr=sink,
+            start_new_session=True,  # Ctrl-C is ours to pass on, in order
+        )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            os.kill(process.pid, signal.SIGTERM)
+        try:
+            process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@contextmanager
+def _state_folder(wanted: Path | None) -> Iterator[Path]:
+    if wanted is not None:
+        wanted.mkdir(parents=True, exist_ok=True)
+        yield wanted.resolve()
+        return
+    with tempfile.TemporaryDirectory(prefix="linegate-demo-") as folder:
+        yield Path(folder)
+
+
+def _picture_folder(images: Path) -> Path:
+    if not images.is_dir():
+        fail(f"{images}: is not a folder; name a folder of pictures, or a COCO folder", Exit.USAGE)
+    return images.resolve()
+
+
+def _ledger_problems(folder: Path) -> list[str]:
+    report = verify(folder, image_problem(folder / "spool"))
+    return list(report.problems)
+
+
+def _tail(log: Path, lines: int = 15) -> str:
+    return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])

@@ -1,0 +1,119 @@
+"""``linegate status``: how the station is, as its broker and its ledger tell it."""
+
+import json as json_format
+import os
+import queue
+import time
+from typing import Any, Final
+
+import typer
+
+from edge.cli.common import DEFAULT_CONFIG, ConfigOption, Exit, JsonOption, explained, load_or_exit
+from edge.config import Config
+from edge.core import wire
+from edge.core.codes import describe
+from edge.ledger import LedgerError
+from edge.ledger.reader import counts, last_parts
+from edge.line.link import LinkEvents, Message
+from edge.line.mqtt import MqttLink
+from edge.line.settings import LinkSettings
+
+LISTEN_S: Final = 3.0
+DAY_MS: Final = 86_400_000
+RECENT: Final = 5
+
+
+def status(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
+    """Tell whether the station is there and ready, and what it did in the last 24 hours.
+
+    Exit code 0 if it is ready, 1 if it is not or is not there.
+    """
+    loaded = load_or_exit(config)
+    with explained():
+        heard = _listen(loaded.config)
+    ledger = _ledger(loaded.config)
+    beat = heard["heartbeat"]
+    ready = bool(beat and beat["ready"])
+    if json:
+        typer.echo(json_format.dumps(heard | ledger | {"ready": ready}))
+    else:
+        _print(loaded.config, heard, ledger, ready=ready)
+    raise typer.Exit(Exit.OK if ready else Exit.FAILED)
+
+
+def _listen(config: Config) -> dict[str, Any]:
+    """Return the broker's reachability, the retained state and one heartbeat, None where there is none."""
+    arrived: queue.SimpleQueue[Message] = queue.SimpleQueue()
+    station = config.station
+    link = MqttLink(
+        LinkSettings(
+            broker=config.line.broker,
+            base_topic=wire.base_topic(station.site, station.line, station.name),
+            client_id=f"linegate-status-{os.getpid()}",
+            subscriptions=(wire.STATE, wire.HEARTBEAT),
+            ca=config.line.ca,
+            cert=config.line.cert,
+            key=config.line.key,
+        ),
+        LinkEvents(
+            message=arrived.put, connected=_nothing, disconnected=lambda _reason: None, published=lambda _t, _r: None
+        ),
+    )
+    heard: dict[str, Any] = {"broker": False, "state": None, "heartbeat": None}
+    until = time.monotonic() + LISTEN_S
+    link.open()
+    try:
+        while time.monotonic() < until and not (heard["state"] and heard["heartbeat"]):
+            heard["broker"] = heard["broker"] or link.connected
+            try:
+                message = arrived.get(timeout=0.05)
+            except queue.Empty:
+                continue
+            name = "state" if message.topic == wire.STATE else "heartbeat"
+            heard[name] = _decoded(message.payload)
+    finally:
+        link.close()
+    return heard
+
+
+def _ledger(config: Config) -> dict[str, Any]:
+    try:
+        since = time.time_ns() // 1_000_000 - DAY_MS
+        path = config.store.path
+        return {"last_24_h": counts(path, since), "last_parts": last_parts(path, RECENT), "ledger_error": None}
+    except LedgerError as error:
+        return {"last_24_h": None, "last_parts": [], "ledger_error": str(error)}
+
+
+def _print(config: Config, heard: dict[str, Any], ledger: dict[str, Any], *, ready: bool) -> None:
+    station = config.station
+    typer.echo(f"station {station.site}/{station.line}/{station.name}: {'ready' if ready else 'NOT READY'}")
+    if not heard["broker"]:
+        typer.echo(f"broker {config.line.broker}: cannot be reached")
+    elif heard["heartbeat"] is None:
+        typer.echo("no heartbeat: the inspector does not run, or is cut off from its broker")
+    state = heard["state"] or {}
+    if state.get("faults"):
+        typer.echo(f"faults: {', '.join(state['faults'])}")
+    for name, value in state.get("models", {}).items():
+        typer.echo(f"model {name} ({value[:12]}…)")
+    if ledger["ledger_error"]:
+        typer.echo(f"ledger: {ledger['ledger_error']}")
+        return
+    numbers = ", ".join(f"{key} {value}" for key, value in ledger["last_24_h"].items())
+    typer.echo(f"last 24 h: {numbers}")
+    for part in ledger["last_parts"]:
+        code = f", {describe(part['code'])}" if part.get("code") else ""
+        typer.echo(f"  trig {part['trig']} {part['part'] or '-'}: {part['verdict']}{code}")
+
+
+def _decoded(payload: bytes) -> dict[str, Any] | None:
+    try:
+        value = json_format.loads(payload)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _nothing() -> None:
+    return None

@@ -1,0 +1,164 @@
+"""The schema of ``linegate.toml``: names, types, ranges and defaults of every key."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ByteSize, ConfigDict, Field, StringConstraints, model_validator
+
+from edge.core.types import Limits
+from edge.core.wire import NAME_PATTERN
+
+Name = Annotated[str, StringConstraints(pattern=f"^{NAME_PATTERN}$")]
+Probability = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
+Milliseconds = Annotated[int, Field(ge=1, le=60_000)]
+
+ACTIVE_BUNDLE = "active"
+
+
+def _known_trigger(value: str) -> str:
+    if value == "mqtt":
+        return value
+    kind, _, seconds = value.partition(":")
+    if kind == "timer":
+        try:
+            period = float(seconds)
+        except ValueError:
+            period = 0.0
+        if 0.05 <= period <= 3600:  # noqa: PLR2004 - stands in the message below
+            return value
+        raise ValueError("timer:SECONDS needs 0.05 to 3600 seconds, for example 'timer:2.5'")
+    if value == "presence":
+        raise ValueError("the presence trigger is not in this version yet: use 'mqtt' or 'timer:SECONDS'")
+    raise ValueError("use 'mqtt' or 'timer:SECONDS'")
+
+
+def _broker_address(value: str) -> str:
+    scheme, separator, rest = value.partition("://")
+    if separator and scheme in {"mqtt", "mqtts"} and rest:
+        return value
+    raise ValueError("use mqtt://HOST:PORT, or mqtts://HOST:PORT with ca, cert and key")
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class Station(_Table):
+    """``[station]``: what the station's topics and records are named by."""
+
+    site: Name
+    line: Name
+    name: Name
+
+
+class Camera(_Table):
+    """``[[camera]]``: one view's source; ``latency_ms`` (exposure to arrival) for one that only knows arrival."""
+
+    name: Name
+    source: Annotated[str, StringConstraints(min_length=1)]
+    latency_ms: Annotated[int, Field(ge=0, le=10_000)] | None = None
+
+
+class View(_Table):
+    """One entry of a recipe's ``views``: camera, bundle and, where wanted, a part of the picture and limits."""
+
+    camera: Name
+    bundle: Annotated[str, StringConstraints(min_length=1)] = ACTIVE_BUNDLE
+    roi: tuple[int, int, int, int] | None = None
+    accept_below: Probability | None = None
+    reject_above: Probability | None = None
+
+    @model_validator(mode="after")
+    def _plausible(self) -> "View":
+        if self.roi and (min(self.roi[:2]) < 0 or min(self.roi[2:]) < 1):
+            raise ValueError("roi = [x, y, width, height] in pixels: x and y from 0, width and height from 1")
+        low, high = self.accept_below, self.reject_above
+        if low is not None and high is not None and low > high:
+            raise ValueError(f"accept_below {low} is above reject_above {high}")
+        return self
+
+    def limits(self, bundle: Limits) -> Limits:
+        """Return the limits in force: the view's own where they are stricter, never laxer than the bundle's.
+
+        Raises:
+            ValueError: the view asks for a laxer limit; the message names both.
+        """
+        accept = bundle.accept_below if self.accept_below is None else self.accept_below
+        reject = bundle.reject_above if self.reject_above is None else self.reject_above
+        if accept > bundle.accept_below:
+            raise ValueError(f"accept_below {accept} is laxer than the bundle's {bundle.accept_below}: lower it")
+        if reject > bundle.reject_above:
+            raise ValueError(f"reject_above {reject} is laxer than the bundle's {bundle.reject_above}: lower it")
+        return Limits(accept_below=min(accept, reject), reject_above=reject)
+
+
+class Recipe(_Table):
+    """``[[recipe]]``: how one product is inspected. Times in milliseconds from the trigger's receipt."""
+
+    id: Annotated[int, Field(ge=0, le=65_535)]
+    name: Annotated[str, StringConstraints(min_length=1, max_length=40)]
+    revision: Annotated[int, Field(ge=1)] = 1
+    deadline_ms: Milliseconds = 400
+    capture_ms: Annotated[int, Field(ge=1, le=5_000)] = 100
+    allow_provisional: bool = False
+    views: Annotated[tuple[View, ...], Field(min_length=1)]
+
+
+class Line(_Table):
+    """``[line]``: broker, trigger and whether real parts are sorted by the verdicts."""
+
+    broker: Annotated[str, AfterValidator(_broker_address)]
+    ca: Path | None = None
+    cert: Path | None = None
+    key: Path | None = None
+    trigger: Annotated[str, AfterValidator(_known_trigger)] = "mqtt"
+    trigger_slack_ms: Annotated[int, Field(ge=1, le=10_000)] = 50
+    live: bool = False
+
+    @property
+    def timer_seconds(self) -> float | None:
+        """The period of a timer trigger in seconds, None where the PLC triggers."""
+        kind, _, seconds = self.trigger.partition(":")
+        return float(seconds) if kind == "timer" else None
+
+
+class Store(_Table):
+    """``[store]``: where the ledger and the pictures are kept."""
+
+    path: Path = Path("/var/lib/linegate")
+    spool_limit: ByteSize = ByteSize(8_000_000_000)
+    jpeg_quality: Annotated[int, Field(ge=50, le=100)] = 95
+
+
+class Sync(_Table):
+    """``[sync]``: the bucket that pictures go to; keys come from files or the service manager's credentials."""
+
+    bucket: Annotated[str, StringConstraints(pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w.!*'()/-]*)?$")]
+    endpoint: Annotated[str, StringConstraints(pattern=r"^https?://")] | None = None
+    region: str = "us-east-1"
+
+
+class Hmi(_Table):
+    """``[hmi]``: where the web page listens."""
+
+    listen: Annotated[str, StringConstraints(pattern=r"^[^:\s]+:\d{1,5}$")] = "127.0.0.1:8088"
+
+
+class Config(_Table):
+    """A whole configuration file."""
+
+    station: Station
+    camera: Annotated[tuple[Camera, ...], Field(min_length=1)]
+    recipe: tuple[Recipe, ...] = ()
+    line: Line
+    store: Store = Store()
+    sync: Sync | None = None
+    hmi: Hmi | None = None
+
+    @property
+    def recipes(self) -> tuple[Recipe, ...]:
+        """The recipes of the file; without any, recipe 0: every camera with the active bundle."""
+        if self.recipe:
+            return self.recipe
+        views = tuple(View(camera=camera.name) for camera in self.camera)
+        return (Recipe(id=0, name="default", views=views),)

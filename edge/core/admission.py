@@ -1,0 +1,158 @@
+"""Which triggers a station takes on, as pure functions of values: sessions, duplicates, gaps (docs/line-contract.md).
+
+Within a session every trigger number up to ``highest`` is accounted for, by a verdict or a loss, from the first one
+seen on; so one number per session tells a duplicate from a new part, however long the session runs.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from edge.core.codes import Code
+from edge.core.types import Ack, Act, Trigger
+
+MAX_SINGLE_LOSSES: Final = 1000
+MAX_SESSIONS: Final = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One session of the PLC: its number, the highest trigger accounted for, and whether it may still trigger."""
+
+    number: int
+    highest: int
+    superseded: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sessions:
+    """All that admission remembers. ``known`` is in the order of first use, the newest last, bounded in length."""
+
+    epoch: int
+    current: int | None = None
+    known: tuple[Session, ...] = ()
+
+    @classmethod
+    def resume(cls, epoch: int, highest: Iterable[tuple[int, int]]) -> "Sessions":
+        """Start an epoch from the ledger's (session, highest trigger) pairs, oldest first; the last one goes on."""
+        pairs = list(highest)[-MAX_SESSIONS:]
+        known = tuple(
+            Session(number=number, highest=trig, superseded=place < len(pairs) - 1)
+            for place, (number, trig) in enumerate(pairs)
+        )
+        return cls(epoch=epoch, current=known[-1].number if known else None, known=known)
+
+    def find(self, number: int) -> Session | None:
+        """Return the session of this number, None if it is not known."""
+        return next((session for session in self.known if session.number == number), None)
+
+    def updated(self, session: Session) -> "Sessions":
+        """Return the sessions with this one put in place of its namesake, or added as the newest."""
+        if self.find(session.number):
+            known = tuple(session if old.number == session.number else old for old in self.known)
+        else:
+            known = (*self.known, session)[-MAX_SESSIONS:]
+        return replace(self, known=known)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lost:
+    """Trigger numbers ``first`` to ``last`` of a session, both included, of which the station never saw a part."""
+
+    session: int
+    first: int
+    last: int
+    code: Code
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admitted:
+    """The trigger is taken on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Duplicate:
+    """The trigger is accounted for already: counted, never imaged or answered again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejected:
+    """The trigger is refused: never imaged, no result, but recorded."""
+
+    code: Code
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """The outcome for one trigger or ack: what to do with it, what was lost before it, and the state after it."""
+
+    sessions: Sessions
+    outcome: Admitted | Duplicate | Rejected
+    lost: tuple[Lost, ...] = ()
+
+
+def admit(sessions: Sessions, trigger: Trigger, *, retained: bool) -> Admission:
+    """Decide about one trigger of the PLC."""
+    if retained:
+        detail = "the broker kept this trigger: publish triggers without retain"
+        return _refuse(sessions, trigger, Code.RETAINED, detail)
+    if trigger.epoch != sessions.epoch:
+        detail = f"trigger of epoch {trigger.epoch}, the station's is {sessions.epoch}: copy it from the last heartbeat"
+        return _refuse(sessions, trigger, Code.FOREIGN_EPOCH, detail)
+    session = sessions.find(trigger.session)
+    if session and session.superseded:
+        detail = f"session {trigger.session} was followed by a newer one"
+        return _refuse(sessions, trigger, Code.SUPERSEDED_SESSION, detail)
+    if session and trigger.trig <= session.highest:
+        return Admission(sessions=sessions, outcome=Duplicate())
+    lost = _gap(session, trigger.trig - 1, Code.GAP) if session else ()
+    after = _supersede(sessions, trigger.session)
+    after = after.updated(Session(number=trigger.session, highest=trigger.trig))
+    return Admission(sessions=after, outcome=Admitted(), lost=lost)
+
+
+def account_for_ack(sessions: Sessions, ack: Ack) -> Admission:
+    """Find what an ack reveals: a timed-out trigger that the station never saw is lost, with any gap before it."""
+    session = sessions.find(ack.session)
+    if ack.act is not Act.TIMED_OUT or (session and ack.trig <= session.highest):
+        return Admission(sessions=sessions, outcome=Duplicate())
+    after, lost = _write_off(sessions, ack.session, ack.trig, Code.TIMED_OUT_AT_PLC)
+    return Admission(sessions=after, outcome=Duplicate(), lost=lost)
+
+
+def _refuse(sessions: Sessions, trigger: Trigger, code: Code, detail: str) -> Admission:
+    """Refuse a trigger; unless its number is accounted for already, it is a loss, found now and not again by a gap."""
+    outcome = Rejected(code=code, detail=detail)
+    session = sessions.find(trigger.session)
+    if session and trigger.trig <= session.highest:
+        return Admission(sessions=sessions, outcome=outcome)
+    after, lost = _write_off(sessions, trigger.session, trigger.trig, code)
+    return Admission(sessions=after, outcome=outcome, lost=lost)
+
+
+def _write_off(sessions: Sessions, number: int, trig: int, code: Code) -> tuple[Sessions, tuple[Lost, ...]]:
+    session = sessions.find(number)
+    gap = _gap(session, trig - 1, Code.GAP) if session else ()
+    superseded = session.superseded if session else False
+    after = sessions.updated(Session(number=number, highest=trig, superseded=superseded))
+    return after, (*gap, Lost(session=number, first=trig, last=trig, code=code))
+
+
+def _supersede(sessions: Sessions, number: int) -> Sessions:
+    if sessions.current == number:
+        return sessions
+    known = tuple(
+        replace(session, superseded=session.number == sessions.current or session.superseded)
+        for session in sessions.known
+    )
+    return replace(sessions, current=number, known=known)
+
+
+def _gap(session: Session, last: int, code: Code) -> tuple[Lost, ...]:
+    first = session.highest + 1
+    if first > last:
+        return ()
+    if last - first + 1 > MAX_SINGLE_LOSSES:
+        return (Lost(session=session.number, first=first, last=last, code=code),)
+    return tuple(Lost(session=session.number, first=trig, last=trig, code=code) for trig in range(first, last + 1))

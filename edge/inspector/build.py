@@ -1,0 +1,225 @@
+"""The daemon's parts made from a configuration, in the order in which they must be there."""
+
+import logging
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Final
+
+from camera.factory import create_source
+from camera.source import Source, Timing
+from edge.config import Config, LoadedConfig
+from edge.core import wire
+from edge.core.admission import Sessions
+from edge.inspector import clock
+from edge.inspector.alarms import Alarms
+from edge.inspector.capture import Cameras
+from edge.inspector.guard import DeadlineGuard
+from edge.inspector.keeping import Keeping
+from edge.inspector.loop import InspectionLoop
+from edge.inspector.outbox import HistoryItem
+from edge.inspector.reception import Reception
+from edge.inspector.recipes import load_recipes
+from edge.inspector.station import Identity, Station, offline_state, software_version
+from edge.inspector.timer import TimerTrigger
+from edge.inspector.verdicts import Author
+from edge.ledger import EpochOpening, Ledger
+from edge.line.link import Link, LinkEvents, Message
+from edge.line.mqtt import MqttLink
+from edge.line.settings import LinkSettings, station_client_id
+from edge.spool.sidecar import StationName
+from edge.spool.store import Spool
+
+SPOOL_FOLDER: Final = "spool"
+
+_LOG: Final = logging.getLogger(__name__)
+
+
+class UnsafeStartError(Exception):
+    """The configuration asks for what a station must not do; the command line exits with 3."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inspector:
+    """The daemon's parts, built and not yet started."""
+
+    ledger: Ledger
+    station: Station
+    reception: Reception
+    loop: InspectionLoop
+    guard: DeadlineGuard
+    link: Link
+    keeping: Keeping
+    timer: TimerTrigger | None
+    alarms: Alarms
+    history: list[HistoryItem]
+
+
+def refuse_unsafe(config: Config, sources: Mapping[str, Source]) -> None:
+    """Refuse a live line that would be judged on simulated pictures.
+
+    Raises:
+        UnsafeStartError: names the camera.
+    """
+    for view, source in sources.items():
+        if config.line.live and source.timing is Timing.SIMULATED:
+            raise UnsafeStartError(
+                f"[line] live = true, but camera {view!r} is simulated ({source.identity}): "
+                "set live = false, or give the camera a physical source"
+            )
+
+
+def create_sources(config: Config) -> dict[str, Source]:
+    """Return the closed source of every camera.
+
+    Raises:
+        SourceSettingError: an address cannot be understood.
+    """
+    return {camera.name: create_source(camera.name, camera.source, camera.latency_ms) for camera in config.camera}
+
+
+def build(loaded: LoadedConfig, stack: ExitStack) -> Inspector:
+    """Open store, models, cameras and epoch; what is opened is closed by ``stack`` if a later step fails.
+
+    Raises:
+        UnsafeStartError, RecipeError, BundleError, CameraError, LedgerError, SpoolError, LinkError: what is wrong.
+    """
+    config = loaded.config
+    sources = create_sources(config)
+    refuse_unsafe(config, sources)
+    recipes = load_recipes(config.recipes, live=config.line.live)
+
+    ledger = Ledger.open(config.store.path)
+    stack.callback(lambda: ledger.close("the start failed", clock.now(), {}))
+    spool = Spool.open(
+        config.store.path / SPOOL_FOLDER,
+        limit_bytes=int(config.store.spool_limit),
+        jpeg_quality=config.store.jpeg_quality,
+    )
+    for source in sources.values():
+        stack.callback(source.close)
+        source.open()
+
+    # No camera can be commissioned yet, so every verdict says sim = 1 and no PLC of a live line acts on an accept.
+    author = Author(config_hash=loaded.sha256, software=software_version(), simulated=True)
+    opening = ledger.start_epoch(software=author.software, config_hash=author.config_hash, at=clock.now())
+    alarms = Alarms(clock.now())
+    identity = Identity(epoch=opening.epoch, live=config.line.live, software=author.software)
+    station = Station(identity, sources=sources, recipes=recipes, ledger=ledger, alarms=alarms)
+    guard = DeadlineGuard(
+        ledger=ledger,
+        author=author,
+        beat=station.heartbeat,
+        retained=lambda: [(wire.STATE, station.state()), *alarms.messages()],
+    )
+    reception = Reception(
+        sessions=Sessions.resume(opening.epoch, opening.sessions),
+        auto_trig=opening.last_auto_trig,
+        recipes=recipes,
+        slack_ms=config.line.trigger_slack_ms,
+        ledger=ledger,
+        alarms=alarms,
+        watch=guard.watch,
+        answer_now=guard.answer_now,
+    )
+    keeping = Keeping(spool, station=_station_name(config), author=author, ledger=ledger, alarms=alarms)
+    loop = InspectionLoop(
+        parts=reception.parts,
+        cameras=Cameras(sources, untimed=_untimed(config, sources)),
+        ledger=ledger,
+        author=author,
+        alarms=alarms,
+        deliver=guard.send,
+        afterwards=keeping.keep,
+    )
+    link = MqttLink(_link_settings(config, opening.epoch), _link_events(reception, guard))
+    timer = None
+    if period_s := config.line.timer_seconds:
+        recipe = min(recipes)
+        timer = TimerTrigger(period_s, trigger=lambda: reception.own_trigger(recipe, "timer"), ready=station.ready)
+    return Inspector(
+        ledger=ledger,
+        station=station,
+        reception=reception,
+        loop=loop,
+        guard=guard,
+        link=link,
+        keeping=keeping,
+        timer=timer,
+        alarms=alarms,
+        history=_left_over(opening),
+    )
+
+
+def _untimed(config: Config, sources: Mapping[str, Source]) -> list[str]:
+    """Name the cameras that only know arrival and have no configured latency."""
+    return [
+        camera.name
+        for camera in config.camera
+        if sources[camera.name].timing is Timing.ARRIVAL and camera.latency_ms is None
+    ]
+
+
+def _station_name(config: Config) -> StationName:
+    return StationName(site=config.station.site, line=config.station.line, name=config.station.name)
+
+
+def _link_settings(config: Config, epoch: int) -> LinkSettings:
+    station = config.station
+    return LinkSettings(
+        broker=config.line.broker,
+        base_topic=wire.base_topic(station.site, station.line, station.name),
+        client_id=station_client_id(station.site, station.line, station.name),
+        subscriptions=(wire.TRIGGER, wire.ACK, wire.STATE),
+        will=(wire.STATE, offline_state(epoch)),
+        ca=config.line.ca,
+        cert=config.line.cert,
+        key=config.line.key,
+    )
+
+
+def _link_events(reception: Reception, guard: DeadlineGuard) -> LinkEvents:
+    def message(arrived: Message) -> None:
+        match arrived.topic:
+            case wire.TRIGGER:
+                reception.trigger(arrived)
+            case wire.ACK:
+                reception.ack(arrived)
+            case wire.STATE:
+                guard.overwritten(arrived.topic, arrived.payload)
+
+    def connected() -> None:
+        _LOG.info("line link is up")
+        guard.link_changed()
+
+    def disconnected(reason: str) -> None:
+        _LOG.warning("line link is down: %s", reason)
+        guard.link_changed()
+
+    return LinkEvents(message=message, connected=connected, disconnected=disconnected, published=guard.acknowledged)
+
+
+def _left_over(opening: EpochOpening) -> list[HistoryItem]:
+    """Return what earlier epochs decided and never sent; ``t`` is the time of the decision."""
+    return [
+        HistoryItem(
+            key=unsent.key,
+            result=wire.Result(
+                sess=unsent.key.session,
+                epoch=unsent.key.epoch,
+                seq=unsent.key.seq,
+                trig=unsent.key.trig,
+                part=unsent.part,
+                dec=unsent.decision,
+                code=unsent.code,
+                score=unsent.score,
+                n=unsent.defects,
+                recipe=unsent.recipe,
+                model=unsent.model,
+                age_ms=wire.MAX_U16,
+                t=unsent.decided_utc_ms,
+                sim=int(unsent.simulated),
+            ),
+        )
+        for unsent in opening.unsent
+    ]

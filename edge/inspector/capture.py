@@ -1,0 +1,77 @@
+"""One frame of every view of a part, or the reason why there is none."""
+
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from camera.errors import CameraError
+from camera.source import Frame, Source, Timing
+from edge.core.codes import Code
+from edge.inspector.clock import NS_PER_MS
+from edge.inspector.part import Order
+
+LONGEST_TRANSFER_NS: Final = 1_000_000_000
+"""A frame that was exposed in time is waited for no longer than this, however late the deadline."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """What a camera gave for a part: a frame fit to be examined (``fault`` 0), or a fault with what was said of it.
+
+    A frame may stand beside a fault, for the spool.
+    """
+
+    camera: str
+    frame: Frame | None = None
+    fault: int = 0
+    detail: str = ""
+
+
+class Cameras:
+    """The station's opened sources, and what must be remembered of their last frames. Used by the loop alone.
+
+    ``untimed`` names those that only know arrival and have no configured latency: they can never support an accept.
+    """
+
+    def __init__(self, sources: Mapping[str, Source], untimed: Collection[str] = ()) -> None:
+        self.sources = sources
+        self._untimed = frozenset(untimed)
+        self._last: dict[str, Frame] = {}
+
+    def capture(self, order: Order, cameras: tuple[str, ...], capture_ms: int, answer_by_ns: int) -> list[View]:
+        """Take one frame per camera, exposed from the trigger's receipt on and within ``capture_ms`` of it."""
+        expose_by_ns = order.received.mono_ns + capture_ms * NS_PER_MS
+        answer_by_ns = min(answer_by_ns, expose_by_ns + LONGEST_TRANSFER_NS)
+        return [self._capture(camera, order.received.mono_ns, expose_by_ns, answer_by_ns) for camera in cameras]
+
+    def _capture(self, camera: str, received_ns: int, expose_by_ns: int, answer_by_ns: int) -> View:
+        source = self.sources[camera]
+        if source.timing is Timing.SIMULATED and time.monotonic_ns() > expose_by_ns:
+            return View(camera=camera, fault=Code.CAPTURE_OVERRUN)
+        try:
+            frame = source.acquire(received_ns, answer_by_ns)
+        except CameraError as error:
+            return View(camera=camera, fault=error.code, detail=str(error))
+        except Exception as error:  # noqa: BLE001 - a driver's fault must end as a cannot-judge
+            return View(camera=camera, fault=Code.CAMERA_UNAVAILABLE, detail=f"{type(error).__name__}: {error}")
+        last = self._last.get(camera)
+        self._last[camera] = frame
+        fault = self._fault(frame, last, received_ns, expose_by_ns)
+        return View(camera=camera, frame=frame, fault=fault)
+
+    def _fault(self, frame: Frame, last: Frame | None, received_ns: int, expose_by_ns: int) -> int:
+        if frame.view in self._untimed:
+            return Code.TIMING_UNKNOWN
+        if not received_ns <= frame.captured_ns <= expose_by_ns:
+            return Code.CAPTURE_OVERRUN
+        if last is None:
+            return Code.NONE
+        if frame.counter <= last.counter:
+            return Code.FRAME_UNCHANGED
+        # Two exposures of a real scene differ by noise; a source that replays files may show one picture twice.
+        if frame.timing is not Timing.SIMULATED and np.array_equal(frame.image, last.image):
+            return Code.FRAME_IDENTICAL
+        return Code.NONE

@@ -1,0 +1,93 @@
+"""The daemon's life: start in order, supervise, stop in reverse."""
+
+import logging
+import threading
+import time
+from contextlib import ExitStack
+from typing import Final
+
+from edge.config import LoadedConfig
+from edge.config.notify import Notifier
+from edge.core import wire
+from edge.inspector import clock
+from edge.inspector.alarms import Alarm
+from edge.inspector.build import Inspector, build
+from edge.inspector.station import offline_state
+
+SUPERVISION_S: Final = 0.25
+HANG_NS: Final = 10_000_000_000
+"""A loop or guard that has not come round for this long hangs: the process must go. No wait of theirs is as long."""
+
+TRIGGER_ALARM_S: Final = 60.0
+FINISH_S: Final = 5.0
+
+_LOG: Final = logging.getLogger(__name__)
+
+
+class HangError(Exception):
+    """A stage does not return; the service manager has to start the process again."""
+
+
+def run(loaded: LoadedConfig, stopping: threading.Event) -> None:
+    """Inspect until ``stopping`` is set; the part in hand is finished.
+
+    Raises:
+        HangError: a stage hangs; the caller must end the process without waiting for its threads.
+        UnsafeStartError, RecipeError, BundleError, CameraError, LedgerError, SpoolError, LinkError: it cannot start.
+    """
+    notifier = Notifier.from_environment()
+    with ExitStack() as stack:
+        inspector = build(loaded, stack)
+        _start(inspector)
+        notifier.ready()
+        station = inspector.station
+        _LOG.info("inspecting: epoch %d, linegate %s", station.identity.epoch, station.identity.software)
+        try:
+            _supervise(inspector, stopping, notifier)
+        except HangError as error:
+            notifier.stopping()
+            _stop(inspector, reason=str(error))
+            raise
+        notifier.stopping()
+        _stop(inspector, reason="stopped")
+
+
+def _start(inspector: Inspector) -> None:
+    inspector.loop.start()
+    inspector.station.loop_alive_ns = time.monotonic_ns()
+    inspector.guard.start(inspector.link, inspector.history)
+    inspector.link.open()
+    if inspector.timer:
+        inspector.timer.start()
+
+
+def _stop(inspector: Inspector, *, reason: str) -> None:
+    inspector.station.stopping = True
+    if inspector.timer:
+        inspector.timer.stop()
+    inspector.reception.close()
+    finished = inspector.loop.stop(FINISH_S)
+    inspector.guard.stop()
+    inspector.keeping.close(FINISH_S)
+    inspector.link.close((wire.STATE, offline_state(inspector.station.identity.epoch)))
+    ending = reason if finished else f"{reason}; the part in hand was given up"
+    inspector.ledger.close(ending, clock.now(), dict(inspector.reception.counts))
+
+
+def _supervise(inspector: Inspector, stopping: threading.Event, notifier: Notifier) -> None:
+    """Feed liveness to heartbeat and service manager, and let the alarm of refused triggers fade."""
+    refused, quiet_since = 0, time.monotonic()
+    while not stopping.wait(SUPERVISION_S):
+        inspector.station.loop_alive_ns = inspector.loop.alive_ns
+        present = time.monotonic_ns()
+        for name, alive_ns in (
+            ("inspection loop", inspector.loop.alive_ns),
+            ("deadline guard", inspector.guard.alive_ns),
+        ):
+            if present - alive_ns > HANG_NS:
+                raise HangError(f"the {name} has not moved for {(present - alive_ns) / 1e9:.0f} s")
+        notifier.watchdog()
+        if inspector.reception.counts["refused"] != refused:
+            refused, quiet_since = inspector.reception.counts["refused"], time.monotonic()
+        elif time.monotonic() - quiet_since > TRIGGER_ALARM_S:
+            inspector.alarms.clear(Alarm.TRIGGER, clock.now())

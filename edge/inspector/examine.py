@@ -1,0 +1,53 @@
+"""From a frame to the judgement of its view: quality, then detector. Shared by the line, ``evaluate`` and tests."""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from camera.quality import measure
+from camera.source import Image
+from edge.core.codes import Code
+from edge.core.quality import QualityLimits, quality_fault
+from edge.core.types import Limits, ViewJudgement
+from edge.inspector.recipes import Roi
+from models.detector import Detection
+from models.errors import ModelError
+
+
+class Judge(Protocol):
+    """What gives a picture its defect probability: :class:`models.detector.Detector`, or a test's stand-in."""
+
+    def inspect(self, image: Image, roi: Roi | None = None) -> Detection:
+        """Judge a picture, or raise :class:`models.errors.ModelError`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examination:
+    """A view's judgement and what its stages took, in nanoseconds; ``failure`` tells what a stage complained of."""
+
+    judgement: ViewJudgement
+    stages_ns: dict[str, int] = field(default_factory=dict)
+    failure: str | None = None
+
+
+def examine(
+    image: Image, *, camera: str, judge: Judge, quality: QualityLimits, limits: Limits, roi: Roi | None = None
+) -> Examination:
+    """Judge one picture (height x width x 3, BGR, uint8) of one view; never raises, a fault is a judgement too."""
+    try:
+        fault = quality_fault(measure(image), quality)
+        if fault:
+            return Examination(judgement=ViewJudgement(camera=camera, fault=fault))
+        found = judge.inspect(image, roi)
+    except ModelError as error:
+        return _failed(camera, error.code, error)
+    except Exception as error:  # noqa: BLE001 - whatever breaks here must end as a cannot-judge
+        return _failed(camera, Code.MODEL_FAILED, error)
+    return Examination(
+        judgement=ViewJudgement(camera=camera, score=found.score, boxes=found.boxes, limits=limits),
+        stages_ns={"halve": found.preprocess_ns, "invoke": found.invoke_ns, "boxes": found.postprocess_ns},
+    )
+
+
+def _failed(camera: str, code: Code, error: Exception) -> Examination:
+    failure = f"{type(error).__name__}: {error}"
+    return Examination(judgement=ViewJudgement(camera=camera, fault=code), failure=failure)

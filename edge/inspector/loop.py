@@ -1,0 +1,185 @@
+"""The inspection loop: the program that the station exists for, whole in :meth:`InspectionLoop.inspect`."""
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from edge.core.codes import Code
+from edge.core.events import Decided, ViewRecord
+from edge.core.policy import judge_part
+from edge.core.types import Decision, ViewJudgement
+from edge.inspector import clock
+from edge.inspector.alarms import Alarm, Alarms
+from edge.inspector.capture import Cameras, View
+from edge.inspector.examine import examine
+from edge.inspector.guard import MARGIN_NS, Delivery
+from edge.inspector.part import Part
+from edge.inspector.recipes import LoadedRecipe, LoadedView
+from edge.inspector.verdicts import Author, decided_by_loop
+from edge.ledger import Ledger
+
+IDLE_S: Final = 0.1
+LONGEST_COMMIT_S: Final = 5.0
+"""A commit that takes longer is left to the deadline guard, however late the deadline: the loop must come round."""
+
+_LOG: Final = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Inspected:
+    """A part after its verdict, with its pictures: what the spool, monitors and a shadow model work from.
+
+    ``decision`` and ``code`` are the verdict of record: ``decided``'s, or the deadline guard's.
+    """
+
+    part: Part
+    recipe: LoadedRecipe
+    views: tuple[View, ...]
+    judgements: tuple[ViewJudgement, ...]
+    decided: Decided
+    decision: Decision
+    code: int
+
+
+class InspectionLoop:
+    """Judges one part after the other, in the order of their triggers.
+
+    ``deliver`` passes a verdict to the deadline guard for sending; ``afterwards`` gets every imaged part off its path.
+    """
+
+    def __init__(
+        self,
+        *,
+        parts: "queue.Queue[Part]",
+        cameras: Cameras,
+        ledger: Ledger,
+        author: Author,
+        alarms: Alarms,
+        deliver: Callable[[Delivery], None],
+        afterwards: Callable[[Inspected], None],
+    ) -> None:
+        self._parts = parts
+        self._cameras = cameras
+        self._ledger = ledger
+        self._author = author
+        self._alarms = alarms
+        self._deliver = deliver
+        self._afterwards = afterwards
+        self._stopping = threading.Event()
+        self.alive_ns = time.monotonic_ns()
+        self._thread = threading.Thread(target=self._work, name="inspection-loop", daemon=True)
+
+    def start(self) -> None:
+        """Begin to take parts."""
+        self._thread.start()
+
+    def stop(self, timeout: float) -> bool:
+        """Finish the part in hand and end; False if it did not within ``timeout`` seconds."""
+        self._stopping.set()
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _work(self) -> None:
+        while not self._stopping.is_set():
+            self.alive_ns = time.monotonic_ns()
+            try:
+                part = self._parts.get(timeout=IDLE_S)
+            except queue.Empty:
+                continue
+            if not part.take() or part.order.recipe is None:
+                continue
+            try:
+                self.inspect(part, part.order.recipe)
+            except Exception:  # noqa: BLE001 - the next part must be judged all the same
+                _LOG.exception("part %s could not be judged; the deadline guard answers", part.order.key)
+
+    def inspect(self, part: Part, recipe: LoadedRecipe) -> None:
+        """Judge one part: frame, quality and detector, policy, ledger, line link; then what is off its path."""
+        order = part.order
+        stages = clock.StageClock(order.received.mono_ns)
+        stages.lap("wait")
+        answer_by_ns = order.deadline_ns - MARGIN_NS
+
+        views = self._cameras.capture(order, recipe.cameras, recipe.capture_ms, answer_by_ns)
+        stages.lap("capture")
+
+        judgements = [self._examine(view, seen, stages) for view, seen in zip(recipe.views, views, strict=True)]
+        verdict = judge_part(judgements, recipe.cameras)
+        records = _records(recipe.views, views, judgements)
+        decided = decided_by_loop(order, verdict, records, self._author, at=clock.now(), stages_ns=stages.stages_ns)
+        stages.lap("policy")
+
+        ticket = part.record(decided, self._ledger)
+        wait_s = min(max(0.0, (answer_by_ns - time.monotonic_ns()) / 1e9), LONGEST_COMMIT_S)
+        committed = ticket is not None and ticket.wait(wait_s)
+        stages.lap("commit")
+
+        won = committed and part.claim()
+        if won:
+            commit_ns = {"commit": stages.stages_ns["commit"]}
+            handed_ns = time.monotonic_ns()
+            self._deliver(Delivery(part=part, decided=decided, handed_ns=handed_ns, stages_ns=commit_ns))
+
+        self._report(views)
+        self._afterwards(
+            Inspected(
+                part=part,
+                recipe=recipe,
+                views=tuple(views),
+                judgements=tuple(judgements),
+                decided=decided,
+                decision=decided.decision if won else Decision.CANNOT_JUDGE,
+                code=decided.code if won else part.guard_code or Code.STORE_LATE,
+            )
+        )
+
+    def _examine(self, loaded: LoadedView, seen: View, stages: clock.StageClock) -> ViewJudgement:
+        if seen.fault or seen.frame is None:
+            return ViewJudgement(camera=loaded.camera, fault=seen.fault or Code.VIEW_MISSING)
+        result = examine(
+            seen.frame.image,
+            camera=loaded.camera,
+            judge=loaded.detector,
+            quality=loaded.quality,
+            limits=loaded.limits,
+            roi=loaded.roi,
+        )
+        for stage, duration_ns in result.stages_ns.items():
+            stages.split(stage, duration_ns)
+        stages.lap("quality")
+        if result.failure:
+            _LOG.error("camera %s: the model failed: %s", loaded.camera, result.failure)
+            self._alarms.set(Alarm.MODEL, clock.now(), result.failure)
+        elif result.judgement.score is not None:
+            self._alarms.clear(Alarm.MODEL, clock.now())
+        return result.judgement
+
+    def _report(self, views: Sequence[View]) -> None:
+        """Raise the camera alarm for a view without a usable frame, clear it when all have one."""
+        faulty = [view for view in views if view.fault]
+        if not faulty:
+            self._alarms.clear(Alarm.CAMERA, clock.now())
+        for view in faulty:
+            text = f"{view.camera}: {view.detail or Code(view.fault).name.lower()}"
+            self._alarms.set(Alarm.CAMERA, clock.now(), text, value=view.fault)
+
+
+def _records(
+    loaded: Sequence[LoadedView], views: Sequence[View], judgements: Sequence[ViewJudgement]
+) -> list[ViewRecord]:
+    return [
+        ViewRecord(
+            camera=view.camera,
+            code=judgement.fault,
+            score=judgement.score,
+            boxes=judgement.boxes,
+            bundle=known.bundle.sha256,
+            captured=clock.at(view.frame.captured_ns) if view.frame else None,
+            frame=view.frame.name if view.frame else None,
+        )
+        for known, view, judgement in zip(loaded, views, judgements, strict=True)
+    ]

@@ -1,0 +1,108 @@
+"""Recipes made ready: each view's detector loaded, its limits settled, the bundle set named."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.active import bundle_path
+from edge.config import Recipe
+from edge.config.schema import View
+from edge.core.quality import QualityLimits
+from edge.core.types import Limits
+from models.bundle import Bundle, read_bundle, set_fingerprint
+from models.detector import Detector
+
+Roi = tuple[int, int, int, int]
+
+
+class RecipeError(Exception):
+    """A recipe cannot be made ready; the message names recipe, view and what to do."""
+
+
+class UnsafeRecipeError(RecipeError):
+    """A recipe asks for what a station must not do (a laxer limit, an unproven model on a live line)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedView:
+    """One view of a recipe with all that judging its picture takes."""
+
+    camera: str
+    roi: Roi | None
+    limits: Limits
+    quality: QualityLimits
+    bundle: Bundle
+    detector: Detector
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedRecipe:
+    """A recipe that parts can be judged by. ``model`` is the wire's name of its bundle set (8 hex digits)."""
+
+    id: int
+    name: str
+    revision: int
+    deadline_ms: int
+    capture_ms: int
+    views: tuple[LoadedView, ...]
+    model: str
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """The cameras that every part of this recipe is seen by."""
+        return tuple(view.camera for view in self.views)
+
+
+Recipes = Mapping[int, LoadedRecipe]
+
+
+def load_recipes(recipes: tuple[Recipe, ...], *, live: bool) -> Recipes:
+    """Load every recipe's bundles; one bundle file is loaded once, however many views use it.
+
+    Raises:
+        UnsafeRecipeError: a limit is laxer than its bundle's, or a live line would run a provisional bundle.
+        RecipeError: a bundle or region is unusable.
+        BundleError: a bundle file is missing or wrong.
+    """
+    detectors: dict[Path, tuple[Bundle, Detector]] = {}
+    return {recipe.id: _load(recipe, detectors, live=live) for recipe in recipes}
+
+
+def _load(recipe: Recipe, detectors: dict[Path, tuple[Bundle, Detector]], *, live: bool) -> LoadedRecipe:
+    views = []
+    for view in recipe.views:
+        path = bundle_path(view.bundle)
+        if path not in detectors:
+            bundle = read_bundle(path)
+            detectors[path] = (bundle, Detector.load(bundle))
+        bundle, detector = detectors[path]
+        for text in _refusals(recipe, view, bundle, live=live):
+            raise UnsafeRecipeError(f"recipe {recipe.id} ({recipe.name}), view {view.camera}: {text}")
+        limits = view.limits(bundle.manifest.decision.limits())
+        quality = bundle.manifest.quality.limits()
+        views.append(
+            LoadedView(
+                camera=view.camera, roi=view.roi, limits=limits, quality=quality, bundle=bundle, detector=detector
+            )
+        )
+    return LoadedRecipe(
+        id=recipe.id,
+        name=recipe.name,
+        revision=recipe.revision,
+        deadline_ms=recipe.deadline_ms,
+        capture_ms=recipe.capture_ms,
+        views=tuple(views),
+        model=set_fingerprint([view.bundle.sha256 for view in views]),
+    )
+
+
+def _refusals(recipe: Recipe, view: View, bundle: Bundle, *, live: bool) -> Iterator[str]:
+    try:
+        view.limits(bundle.manifest.decision.limits())
+    except ValueError as error:
+        yield str(error)
+    if live and bundle.manifest.provisional and not recipe.allow_provisional:
+        yield (
+            f"bundle {bundle.manifest.file_name} is provisional (it claims no risk), which a live "
+            "line refuses: install a bundle with a risk claim, or opt in with allow_provisional = true"
+        )
