@@ -36,7 +36,8 @@ class Frame:
     ``arrival_ns`` and ``captured_ns`` are on the station's monotonic clock (``time.monotonic_ns``), ``captured_utc_ms``
     is Unix time in milliseconds and only for the record. ``counter`` is the source's own frame number, which never
     repeats and never falls within one process. ``name`` is the file or virtual part behind the picture, None for a
-    physical camera.
+    physical camera. ``captured_known`` is False where the source knows only the arrival and no latency is configured:
+    ``captured_ns`` is then the arrival's, and the frame can support no accept (``Code.TIMING_UNKNOWN``).
     """
 
     image: Image
@@ -47,6 +48,7 @@ class Frame:
     captured_utc_ms: int
     timing: Timing
     name: str | None = None
+    captured_known: bool = True
 
 
 class Source(Protocol):

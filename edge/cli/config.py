@@ -3,8 +3,7 @@
 import typer
 
 from edge.cli.common import DEFAULT_CONFIG, ConfigOption, explained, load_or_exit
-from edge.inspector.build import create_sources, refuse_unsafe
-from edge.inspector.recipes import load_recipes
+from edge.inspector.build import configured_recipes, create_sources, refuse_unsafe
 
 app = typer.Typer(help="Look at the configuration.", no_args_is_help=True)
 
@@ -19,7 +18,7 @@ def check(config: ConfigOption = DEFAULT_CONFIG) -> None:
     with explained():
         sources = create_sources(loaded.config)
         refuse_unsafe(loaded.config, sources)
-        recipes = load_recipes(loaded.config.recipes, live=loaded.config.line.live)
+        recipes = configured_recipes(loaded.config)
     typer.echo(f"{config}: usable (SHA-256 {loaded.sha256[:12]}…)")
     for camera in loaded.config.camera:
         typer.echo(f"camera {camera.name}: {sources[camera.name].identity}, timing {sources[camera.name].timing}")

@@ -48,7 +48,7 @@ def _settings(loaded: LoadedConfig) -> SyncSettings:
     try:
         return SyncSettings.from_url(store.path, remote.bucket, endpoint=remote.endpoint, region=remote.region)
     except ValueError as error:
-        fail(f"{loaded.path}: sync.bucket: {error}", Exit.USAGE)
+        fail(f"{loaded.path}: [sync]: {error}", Exit.USAGE)
 
 
 def _report(result: PassResult, spool: Path) -> None:

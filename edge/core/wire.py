@@ -6,6 +6,7 @@ characters a topic, 240 bytes a payload that a PLC has to read (docs/line-contra
 
 import json
 import re
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -270,12 +271,12 @@ def _no_constant(name: str) -> None:
 def _integer(fields: Mapping[str, Any], key: str, low: int, high: int) -> int:
     value = fields.get(key)
     if type(value) is not int or not low <= value <= high:
-        raise WireError(f"{key} is {value!r}, expected a whole number from {low} to {high}")
+        raise WireError(f"{key} is {reprlib.repr(value)}, expected a whole number from {low} to {high}")
     return value
 
 
 def _text(fields: Mapping[str, Any], key: str, pattern: str) -> str:
     value = fields.get(key)
     if not isinstance(value, str) or not re.fullmatch(pattern, value, re.ASCII):
-        raise WireError(f"{key} is {value!r}, expected text that matches {pattern}")
+        raise WireError(f"{key} is {reprlib.repr(value)}, expected text that matches {pattern}")
     return value

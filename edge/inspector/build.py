@@ -1,7 +1,7 @@
 """The daemon's parts made from a configuration, in the order in which they must be there."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Final
@@ -19,7 +19,7 @@ from edge.inspector.keeping import Keeping
 from edge.inspector.loop import InspectionLoop
 from edge.inspector.outbox import HistoryItem
 from edge.inspector.reception import Reception
-from edge.inspector.recipes import load_recipes
+from edge.inspector.recipes import Recipes, load_recipes
 from edge.inspector.station import Identity, Station, offline_state, software_version
 from edge.inspector.timer import TimerTrigger
 from edge.inspector.verdicts import Author
@@ -78,16 +78,30 @@ def create_sources(config: Config) -> dict[str, Source]:
     return {camera.name: create_source(camera.name, camera.source, camera.latency_ms) for camera in config.camera}
 
 
-def build(loaded: LoadedConfig, stack: ExitStack) -> Inspector:
-    """Open store, models, cameras and epoch; what is opened is closed by ``stack`` if a later step fails.
+def configured_recipes(config: Config) -> Recipes:
+    """Load the bundles of every recipe of a configuration; raises as :func:`load_recipes`."""
+    return load_recipes(config.recipes, live=config.line.live)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adapters:
+    """What touches the world, exchangeable as a whole: cameras, models and the line link."""
+
+    sources: Callable[[Config], Mapping[str, Source]] = create_sources
+    recipes: Callable[[Config], Recipes] = configured_recipes
+    link: Callable[[LinkSettings, LinkEvents], Link] = MqttLink
+
+
+def build(loaded: LoadedConfig, stack: ExitStack, adapters: Adapters) -> Inspector:
+    """Open store, models, cameras and epoch; what is opened is closed by ``stack``.
 
     Raises:
         UnsafeStartError, RecipeError, BundleError, CameraError, LedgerError, SpoolError, LinkError: what is wrong.
     """
     config = loaded.config
-    sources = create_sources(config)
+    sources = adapters.sources(config)
     refuse_unsafe(config, sources)
-    recipes = load_recipes(config.recipes, live=config.line.live)
+    recipes = adapters.recipes(config)
 
     ledger = Ledger.open(config.store.path)
     stack.callback(lambda: ledger.close("the start failed", clock.now(), {}))
@@ -125,14 +139,14 @@ def build(loaded: LoadedConfig, stack: ExitStack) -> Inspector:
     keeping = Keeping(spool, station=_station_name(config), author=author, ledger=ledger, alarms=alarms)
     loop = InspectionLoop(
         parts=reception.parts,
-        cameras=Cameras(sources, untimed=_untimed(config, sources)),
+        cameras=Cameras(sources),
         ledger=ledger,
         author=author,
         alarms=alarms,
         deliver=guard.send,
         afterwards=keeping.keep,
     )
-    link = MqttLink(_link_settings(config, opening.epoch), _link_events(reception, guard))
+    link = adapters.link(_link_settings(config, opening.epoch), _link_events(reception, guard))
     timer = None
     if period_s := config.line.timer_seconds:
         recipe = min(recipes)
@@ -149,15 +163,6 @@ def build(loaded: LoadedConfig, stack: ExitStack) -> Inspector:
         alarms=alarms,
         history=_left_over(opening),
     )
-
-
-def _untimed(config: Config, sources: Mapping[str, Source]) -> list[str]:
-    """Name the cameras that only know arrival and have no configured latency."""
-    return [
-        camera.name
-        for camera in config.camera
-        if sources[camera.name].timing is Timing.ARRIVAL and camera.latency_ms is None
-    ]
 
 
 def _station_name(config: Config) -> StationName:

@@ -1,7 +1,7 @@
 """One frame of every view of a part, or the reason why there is none."""
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +13,7 @@ from edge.core.codes import Code
 from edge.inspector.clock import NS_PER_MS
 from edge.inspector.part import Order
 
+COLOUR_AXES: Final = 3
 LONGEST_TRANSFER_NS: Final = 1_000_000_000
 """A frame that was exposed in time is waited for no longer than this, however late the deadline."""
 
@@ -31,14 +32,10 @@ class View:
 
 
 class Cameras:
-    """The station's opened sources, and what must be remembered of their last frames. Used by the loop alone.
+    """The station's opened sources, and what must be remembered of their last frames. Used by the loop alone."""
 
-    ``untimed`` names those that only know arrival and have no configured latency: they can never support an accept.
-    """
-
-    def __init__(self, sources: Mapping[str, Source], untimed: Collection[str] = ()) -> None:
-        self.sources = sources
-        self._untimed = frozenset(untimed)
+    def __init__(self, sources: Mapping[str, Source]) -> None:
+        self._sources = sources
         self._last: dict[str, Frame] = {}
 
     def capture(self, order: Order, cameras: tuple[str, ...], capture_ms: int, answer_by_ns: int) -> list[View]:
@@ -48,7 +45,7 @@ class Cameras:
         return [self._capture(camera, order.received.mono_ns, expose_by_ns, answer_by_ns) for camera in cameras]
 
     def _capture(self, camera: str, received_ns: int, expose_by_ns: int, answer_by_ns: int) -> View:
-        source = self.sources[camera]
+        source = self._sources[camera]
         if source.timing is Timing.SIMULATED and time.monotonic_ns() > expose_by_ns:
             return View(camera=camera, fault=Code.CAPTURE_OVERRUN)
         try:
@@ -62,16 +59,17 @@ class Cameras:
         fault = self._fault(frame, last, received_ns, expose_by_ns)
         return View(camera=camera, frame=frame, fault=fault)
 
-    def _fault(self, frame: Frame, last: Frame | None, received_ns: int, expose_by_ns: int) -> int:
-        if frame.view in self._untimed:
+    @staticmethod
+    def _fault(frame: Frame, last: Frame | None, received_ns: int, expose_by_ns: int) -> int:
+        if frame.image.dtype != np.uint8 or frame.image.ndim != COLOUR_AXES:
+            return Code.FRAME_SHAPE
+        if not frame.captured_known:
             return Code.TIMING_UNKNOWN
+        if last is not None and frame.counter <= last.counter:
+            return Code.FRAME_UNCHANGED
         if not received_ns <= frame.captured_ns <= expose_by_ns:
             return Code.CAPTURE_OVERRUN
-        if last is None:
-            return Code.NONE
-        if frame.counter <= last.counter:
-            return Code.FRAME_UNCHANGED
         # Two exposures of a real scene differ by noise; a source that replays files may show one picture twice.
-        if frame.timing is not Timing.SIMULATED and np.array_equal(frame.image, last.image):
+        if last is not None and frame.timing is not Timing.SIMULATED and np.array_equal(frame.image, last.image):
             return Code.FRAME_IDENTICAL
         return Code.NONE

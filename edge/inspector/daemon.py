@@ -11,7 +11,7 @@ from edge.config.notify import Notifier
 from edge.core import wire
 from edge.inspector import clock
 from edge.inspector.alarms import Alarm
-from edge.inspector.build import Inspector, build
+from edge.inspector.build import Adapters, Inspector, build
 from edge.inspector.station import offline_state
 
 SUPERVISION_S: Final = 0.25
@@ -28,7 +28,7 @@ class HangError(Exception):
     """A stage does not return; the service manager has to start the process again."""
 
 
-def run(loaded: LoadedConfig, stopping: threading.Event) -> None:
+def run(loaded: LoadedConfig, stopping: threading.Event, adapters: Adapters | None = None) -> None:
     """Inspect until ``stopping`` is set; the part in hand is finished.
 
     Raises:
@@ -37,7 +37,7 @@ def run(loaded: LoadedConfig, stopping: threading.Event) -> None:
     """
     notifier = Notifier.from_environment()
     with ExitStack() as stack:
-        inspector = build(loaded, stack)
+        inspector = build(loaded, stack, adapters or Adapters())
         _start(inspector)
         notifier.ready()
         station = inspector.station

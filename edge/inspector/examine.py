@@ -1,23 +1,15 @@
 """From a frame to the judgement of its view: quality, then detector. Shared by the line, ``evaluate`` and tests."""
 
+import math
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from camera.quality import measure
 from camera.source import Image
 from edge.core.codes import Code
 from edge.core.quality import QualityLimits, quality_fault
 from edge.core.types import Limits, ViewJudgement
-from edge.inspector.recipes import Roi
-from models.detector import Detection
+from edge.inspector.recipes import Judge, Roi
 from models.errors import ModelError
-
-
-class Judge(Protocol):
-    """What gives a picture its defect probability: :class:`models.detector.Detector`, or a test's stand-in."""
-
-    def inspect(self, image: Image, roi: Roi | None = None) -> Detection:
-        """Judge a picture, or raise :class:`models.errors.ModelError`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,16 +30,17 @@ def examine(
         if fault:
             return Examination(judgement=ViewJudgement(camera=camera, fault=fault))
         found = judge.inspect(image, roi)
+        if not (math.isfinite(found.score) and 0.0 <= found.score <= 1.0):
+            return _failed(camera, Code.SCORE_INVALID, f"score {found.score} is no probability")
     except ModelError as error:
-        return _failed(camera, error.code, error)
+        return _failed(camera, error.code, str(error))
     except Exception as error:  # noqa: BLE001 - whatever breaks here must end as a cannot-judge
-        return _failed(camera, Code.MODEL_FAILED, error)
+        return _failed(camera, Code.MODEL_FAILED, f"{type(error).__name__}: {error}")
     return Examination(
         judgement=ViewJudgement(camera=camera, score=found.score, boxes=found.boxes, limits=limits),
         stages_ns={"halve": found.preprocess_ns, "invoke": found.invoke_ns, "boxes": found.postprocess_ns},
     )
 
 
-def _failed(camera: str, code: Code, error: Exception) -> Examination:
-    failure = f"{type(error).__name__}: {error}"
+def _failed(camera: str, code: Code, failure: str) -> Examination:
     return Examination(judgement=ViewJudgement(camera=camera, fault=code), failure=failure)

@@ -165,7 +165,9 @@ class DeadlineGuard:
         with self._changed:
             wake_ns = min(self._next_beat_ns, self._due[0][0]) if self._due else self._next_beat_ns
             pause_s = max(0.0, (wake_ns - time.monotonic_ns()) / 1e9)
-            self._changed.wait_for(self._wanted, pause_s)
+            # Any change ends the wait: a part that has just come may be due before what was waited for.
+            if not self._wanted():
+                self._changed.wait(pause_s)
             self._refresh = False
             deliveries = list(self._deliveries)
             self._deliveries.clear()

@@ -8,7 +8,8 @@ from edge.core.events import PartKey
 from edge.core.wire import Result
 
 LIMIT: Final = 10_000
-IN_FLIGHT: Final = 20
+IN_FLIGHT: Final = 8
+"""Fewer than the link allows at once, so that a live result always finds room."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,14 +3,16 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
+from camera.source import Image
 from deploy.active import bundle_path
 from edge.config import Recipe
 from edge.config.schema import View
 from edge.core.quality import QualityLimits
 from edge.core.types import Limits
 from models.bundle import Bundle, read_bundle, set_fingerprint
-from models.detector import Detector
+from models.detector import Detection, Detector
 
 Roi = tuple[int, int, int, int]
 
@@ -23,6 +25,13 @@ class UnsafeRecipeError(RecipeError):
     """A recipe asks for what a station must not do (a laxer limit, an unproven model on a live line)."""
 
 
+class Judge(Protocol):
+    """What gives a picture its defect probability: :class:`models.detector.Detector`, or a test's stand-in."""
+
+    def inspect(self, image: Image, roi: Roi | None = None) -> Detection:
+        """Judge a picture, or raise :class:`models.errors.ModelError`."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedView:
     """One view of a recipe with all that judging its picture takes."""
@@ -32,7 +41,7 @@ class LoadedView:
     limits: Limits
     quality: QualityLimits
     bundle: Bundle
-    detector: Detector
+    detector: Judge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,34 @@
+"""The append-only, hash-chained record of every part: the proof that no accept went out alone."""
+
+from edge.ledger.epochs import EpochOpening, Unsent
+from edge.ledger.errors import (
+    LedgerBacklogError,
+    LedgerClosedError,
+    LedgerCorruptError,
+    LedgerError,
+    LedgerFullError,
+    LedgerMissingError,
+    LedgerReadOnlyError,
+    LedgerStorageError,
+    LedgerVersionError,
+    StoreLockedError,
+)
+from edge.ledger.ledger import Ledger
+from edge.ledger.writer import Ticket
+
+__all__ = [
+    "EpochOpening",
+    "Ledger",
+    "LedgerBacklogError",
+    "LedgerClosedError",
+    "LedgerCorruptError",
+    "LedgerError",
+    "LedgerFullError",
+    "LedgerMissingError",
+    "LedgerReadOnlyError",
+    "LedgerStorageError",
+    "LedgerVersionError",
+    "StoreLockedError",
+    "Ticket",
+    "Unsent",
+]

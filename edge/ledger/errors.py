@@ -1,0 +1,71 @@
+"""The one family of errors that leaves the ledger; every text says what failed, where, and what to do about it."""
+
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+_CORRUPT: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT})
+_PRIMARY: Final = 0xFF  # an extended SQLite result code holds the primary one in its low byte
+
+
+class LedgerError(Exception):
+    """The ledger cannot do what was asked."""
+
+
+class StoreLockedError(LedgerError):
+    """Another process holds the store; ``pid`` is its process id, None where it could not be read."""
+
+    def __init__(self, message: str, pid: int | None) -> None:
+        super().__init__(message)
+        self.pid = pid
+
+
+class LedgerMissingError(LedgerError):
+    """There is no ledger at this place."""
+
+
+class LedgerVersionError(LedgerError):
+    """The ledger was written by newer software."""
+
+
+class LedgerCorruptError(LedgerError):
+    """The file is not a ledger, is damaged, or is not the one that this process opened."""
+
+
+class LedgerFullError(LedgerError):
+    """No space is left for the ledger."""
+
+
+class LedgerReadOnlyError(LedgerError):
+    """The ledger, its directory or its file system may not be written."""
+
+
+class LedgerStorageError(LedgerError):
+    """Any other failure of the storage below the ledger."""
+
+
+class LedgerBacklogError(LedgerError):
+    """Too many events wait for a store that does not take them; the events offered were not queued."""
+
+
+class LedgerClosedError(LedgerError):
+    """The ledger is not open for events: no epoch was started, or it was closed."""
+
+
+def explain(error: sqlite3.Error | OSError, path: Path) -> LedgerError:
+    """Return the ledger's error for one of SQLite or the operating system about the file at ``path``."""
+    code = getattr(error, "sqlite_errorcode", None)
+    primary = None if code is None else code & _PRIMARY
+    if primary in _CORRUPT:
+        return LedgerCorruptError(
+            f"{path}: damaged, or not a ledger ({error}); keep a copy, then move ledger.db* away and restart"
+        )
+    if primary == sqlite3.SQLITE_FULL:
+        return LedgerFullError(f"{path}: no space left ({error}); free space on that file system")
+    if primary == sqlite3.SQLITE_READONLY:
+        return LedgerReadOnlyError(f"{path}: may not be written ({error}); check the mount and the owner")
+    if primary == sqlite3.SQLITE_CANTOPEN or isinstance(error, PermissionError):
+        return LedgerStorageError(f"{path}: cannot be opened ({error}); check that it exists, its owner and mode")
+    if primary in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+        return LedgerStorageError(f"{path}: locked by another program ({error}); end whatever writes to it")
+    return LedgerStorageError(f"{path}: {error}; check the disk and the kernel's log")

@@ -1,0 +1,137 @@
+"""The ledger as other programs read it: one object per part, its keys fixed by the documentation.
+
+Reading never holds a snapshot for longer than one page, so that a long export does not make a running station's
+write-ahead log grow.
+"""
+
+import json
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Final
+
+from edge.core.types import Decision
+from edge.core.wire import VERSION
+from edge.ledger.errors import LedgerCorruptError, explain
+from edge.ledger.parts import LOSS, Part
+from edge.ledger.schema import FILE_NAME, connect_reader
+
+PAGE: Final = 500
+
+_COLUMNS: Final = ", ".join(f"parts.{name}" for name in Part._fields)
+_ROWS: Final = (
+    f"SELECT decided.body, {_COLUMNS} FROM parts LEFT JOIN events AS decided ON decided.id = parts.decided_event "  # noqa: S608  # field names
+    "WHERE (received_event IS NOT NULL OR loss_event IS NOT NULL) "
+)
+_NEXT: Final = _ROWS + "AND first_event > ? ORDER BY first_event LIMIT ?"
+LAST_PARTS: Final = _ROWS + "ORDER BY first_event DESC LIMIT ?"
+_IMAGES: Final = (
+    "SELECT first_event, camera, path, sha256, pruned_event IS NOT NULL FROM images "
+    "WHERE first_event BETWEEN ? AND ? ORDER BY stored_event"
+)
+_DECISIONS: Final = {decision.label: int(decision) for decision in Decision}
+
+
+def export(directory: Path) -> Iterator[dict[str, Any]]:
+    """Yield one JSON-ready object per (sess, trig) of the store, in the order of first receipt or discovery.
+
+    Every key is always present. ``verdict`` is None, as is ``dec``, only for a part that is being judged or whose
+    station died and was not started since. ``t`` is the time of the live result, else that of the verdict of record
+    or loss. ``trig_first`` is set for a loss that stands for the run ``trig_first`` to ``trig``.
+
+    Raises:
+        LedgerError: there is no ledger, or it cannot be read.
+    """
+    path = directory / FILE_NAME
+    with closing(connect_reader(path)) as connection:
+        after = 0
+        while True:
+            page = read_page(connection, path, _NEXT, (after, PAGE))
+            if not page:
+                return
+            yield from (fields for _, fields in page)
+            after = page[-1][0]
+
+
+def read_page(
+    connection: sqlite3.Connection, path: Path, query: str, values: tuple[int, ...]
+) -> list[tuple[int, dict[str, Any]]]:
+    """Return pairs of a part's first event and its object.
+
+    Raises:
+        LedgerError: the ledger cannot be read.
+    """
+    try:
+        rows = connection.execute(query, values).fetchall()
+        if not rows:
+            return []
+        parts = [(Part(*row[1:]), row[0]) for row in rows]
+        firsts = [part.first_event for part, _ in parts]
+        images: dict[int, list[tuple[str, str, str, bool]]] = defaultdict(list)
+        for first, *image in connection.execute(_IMAGES, (min(firsts), max(firsts))):
+            images[first].append((image[0], image[1], image[2], bool(image[3])))
+        return [(part.first_event, _fields(part, body, images[part.first_event])) for part, body in parts]
+    except sqlite3.Error as error:
+        raise explain(error, path) from error
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise LedgerCorruptError(
+            f"{path}: an event's body is damaged ({error}); run linegate ledger verify to see where"
+        ) from error
+
+
+def _fields(part: Part, body: str | None, images: list[tuple[str, str, str, bool]]) -> dict[str, Any]:
+    lost = part.outcome == LOSS
+    sent = part.sent_event is not None
+    simulated = part.simulated
+    return {
+        "v": VERSION,
+        "sess": part.session,
+        "epoch": part.loss_epoch if lost else part.epoch,
+        "seq": part.seq,
+        "trig": part.trig,
+        "part": part.part,
+        "dec": _DECISIONS.get(part.outcome or ""),
+        "code": part.code,
+        "score": part.score,
+        "n": part.defects,
+        "recipe": part.recipe,
+        "model": part.model,
+        "age_ms": part.age_ms,
+        "t": part.sent_at if sent else part.settled_at,
+        "sim": simulated,
+        "verdict": part.outcome,
+        "deadline_met": _deadline_met(part),
+        "received_at": part.received_at,
+        "sent_at": part.sent_at,
+        "acked_at": part.acked_at,
+        "ack_act": part.ack_act,
+        "views": _views(body, images),
+        "trig_first": part.trig_first,
+    }
+
+
+def _deadline_met(part: Part) -> bool | None:
+    if part.sent_event is not None:
+        return bool(part.in_time)
+    return None if part.history_event is None else False
+
+
+def _views(body: str | None, images: list[tuple[str, str, str, bool]]) -> list[dict[str, Any]]:
+    """Return the views of a verdict with their pictures, and pictures of views that it does not mention."""
+    judged = [] if body is None else json.loads(body)["views"]
+    views = {
+        view["camera"]: {
+            "camera": view["camera"],
+            "score": view["score"],
+            "code": view["code"],
+            "image": None,
+            "sha256": None,
+        }
+        for view in judged
+    }
+    for camera, path, sha256, pruned in images:
+        blank = {"camera": camera, "score": None, "code": None, "image": None, "sha256": None}
+        views.setdefault(camera, blank).update(image=None if pruned else path, sha256=sha256)
+    return list(views.values())

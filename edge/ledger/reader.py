@@ -1,0 +1,72 @@
+"""What is going on now: the counts of a day and the last parts, at a cost that does not grow with the ledger."""
+
+import sqlite3
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Final
+
+from edge.core.types import Decision
+from edge.ledger.errors import explain
+from edge.ledger.export import LAST_PARTS, read_page
+from edge.ledger.lock import is_held
+from edge.ledger.parts import LOSS
+from edge.ledger.schema import FILE_NAME, QUARTER_MS, connect_reader
+
+OUTCOMES: Final = (*(decision.label for decision in Decision), LOSS)
+
+
+def counts(directory: Path, since_utc_ms: int) -> dict[str, Any]:
+    """Count the parts that were first received, or found lost, since a moment.
+
+    Returns:
+        ``since`` (the moment, rounded down to a quarter hour, Unix ms); ``accept``, ``reject``, ``cannot_judge`` and
+        ``loss`` (a run of lost triggers counts once); ``codes``: a count per reason code, as text; ``open``: parts
+        without a verdict now; ``running``: whether an inspector holds the store; ``epoch``: of the last start its
+        ``epoch``, ``started_at``, ``software``, ``config_hash``, ``ended_at`` and ``reason`` (both None while it runs,
+        or if it died), None where there was none.
+
+    Raises:
+        LedgerError: there is no ledger, or it cannot be read.
+    """
+    path = directory / FILE_NAME
+    first = since_utc_ms // QUARTER_MS
+    with closing(connect_reader(path)) as connection:
+        try:
+            rows = connection.execute(
+                "SELECT outcome, code, sum(parts) FROM tallies WHERE quarter >= ? GROUP BY outcome, code", (first,)
+            ).fetchall()
+            (waiting,) = connection.execute(
+                "SELECT count(*) FROM parts WHERE outcome IS NULL AND received_event IS NOT NULL"
+            ).fetchone()
+            last = connection.execute(
+                "SELECT epoch, started_at, software, config_hash, ended_at, reason FROM epochs "
+                "ORDER BY epoch DESC LIMIT 1"
+            ).fetchone()
+        except sqlite3.Error as error:
+            raise explain(error, path) from error
+    outcomes: Counter[str] = Counter()
+    codes: Counter[str] = Counter()
+    for outcome, code, parts in rows:
+        outcomes[outcome] += parts
+        codes[str(code)] += parts
+    names = ("epoch", "started_at", "software", "config_hash", "ended_at", "reason")
+    return {
+        "since": first * QUARTER_MS,
+        **{outcome: outcomes[outcome] for outcome in OUTCOMES},
+        "codes": {code: number for code, number in codes.most_common() if number},
+        "open": waiting,
+        "running": is_held(directory),
+        "epoch": None if last is None else dict(zip(names, last, strict=True)),
+    }
+
+
+def last_parts(directory: Path, count: int) -> list[dict[str, Any]]:
+    """Return the last ``count`` parts, newest first, as :func:`edge.ledger.export.export` gives them.
+
+    Raises:
+        LedgerError: there is no ledger, or it cannot be read.
+    """
+    path = directory / FILE_NAME
+    with closing(connect_reader(path)) as connection:
+        return [fields for _, fields in read_page(connection, path, LAST_PARTS, (count,))]

@@ -1,0 +1,196 @@
+"""The one thread that writes events: whatever waits goes to disk together, in order, however often it takes."""
+
+import logging
+import threading
+import time
+from collections import deque
+from typing import Final
+
+from edge.core.events import Event
+from edge.ledger.checkpoint import Checkpointer
+from edge.ledger.errors import LedgerBacklogError, LedgerClosedError, LedgerError
+from edge.ledger.store import Store
+
+MAX_BATCH: Final = 1000
+"""A transaction takes no further ticket once it holds this many events."""
+FIRST_RETRY_S: Final = 0.05
+LAST_RETRY_S: Final = 1.0
+PATIENCE_NS: Final = 1_000_000_000
+"""A store that leaves an event waiting for longer is not healthy."""
+IDLE_S: Final = 0.1
+
+logger = logging.getLogger(__name__)
+
+
+class Ticket:
+    """A claim on the commit of the events of one ``append``."""
+
+    __slots__ = ("_committed", "_settled", "refusals")
+
+    def __init__(self) -> None:
+        self._settled = threading.Event()
+        self._committed = False
+        self.refusals: tuple[str, ...] = ()
+        """Why events were recorded as anomalies and not as what they say; empty where all were taken."""
+
+    @property
+    def committed(self) -> bool:
+        """Whether every event is on disk as what it says."""
+        return self._committed
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait until the events are on disk, at most ``timeout_s`` seconds.
+
+        Returns:
+            True once all are committed as what they say; False at the timeout, or at once where one was refused.
+        """
+        self._settled.wait(timeout_s)
+        return self._committed
+
+    def settle(self, refusals: tuple[str, ...]) -> None:
+        """Let the waiters go; for the writer alone."""
+        self.refusals = refusals
+        self._committed = not refusals
+        self._settled.set()
+
+
+class _Entry:
+    __slots__ = ("events", "since_ns", "ticket")
+
+    def __init__(self, events: tuple[Event, ...]) -> None:
+        self.events = events
+        self.ticket = Ticket()
+        self.since_ns = time.monotonic_ns()
+
+
+class Writer:
+    """Queue, thread and retries on top of a :class:`Store`."""
+
+    def __init__(self, store: Store, backlog_limit: int) -> None:
+        self._store = store
+        self._limit = backlog_limit
+        self._changed = threading.Condition()
+        self._queue: deque[_Entry] = deque()
+        self._batch: list[_Entry] = []
+        self._waiting = 0
+        self._closing = False
+        self._abandoned = False
+        self._failure: LedgerError | None = None
+        self._checkpointer = Checkpointer(store.path)
+        self._thread = threading.Thread(target=self._run, name="ledger-writer", daemon=True)
+        self._thread.start()
+
+    @property
+    def failure(self) -> LedgerError | None:
+        """Why the last attempt to commit failed; None after a success."""
+        return self._failure
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the last attempt to commit succeeded and nothing has waited for more than a second."""
+        if self._failure is not None or not self._thread.is_alive():
+            return False
+        with self._changed:
+            oldest = self._batch[0] if self._batch else self._queue[0] if self._queue else None
+        return oldest is None or time.monotonic_ns() - oldest.since_ns < PATIENCE_NS
+
+    @property
+    def waiting(self) -> int:
+        """How many events are not on disk yet."""
+        return self._waiting
+
+    def append(self, events: tuple[Event, ...], *, last: bool = False) -> Ticket:
+        """Queue events for one transaction; ``last`` refuses all that come later.
+
+        Raises:
+            LedgerBacklogError: too many events wait.
+            LedgerClosedError: the last event was queued before.
+        """
+        entry = _Entry(events)
+        if not events:
+            entry.ticket.settle(())
+            return entry.ticket
+        with self._changed:
+            if self._closing:
+                raise LedgerClosedError(f"{self._store.path}: closed; events are refused while the station stops")
+            if not last and self._waiting + len(events) > self._limit:
+                raise LedgerBacklogError(
+                    f"{self._store.path}: {self._waiting} events wait for the disk, at most {self._limit} may; "
+                    f"{self._failure or 'the disk is too slow'}"
+                )
+            self._closing = last
+            self._queue.append(entry)
+            self._waiting += len(events)
+            self._changed.notify()
+        return entry.ticket
+
+    def stop(self, bound_s: float) -> bool:
+        """End the thread once the last event is committed, or after ``bound_s`` seconds; tell whether it ended."""
+        self._thread.join(bound_s)
+        with self._changed:
+            self._abandoned = True
+            self._changed.notify()
+        self._thread.join(bound_s)
+        self._checkpointer.stop()
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        retry_s = FIRST_RETRY_S
+        while self._take():
+            try:
+                refusals = self._store.commit([event for entry in self._batch for event in entry.events])
+            except Exception as error:  # noqa: BLE001  # the writer outlives whatever the storage does
+                self._failed(error)
+                if not self._pause(retry_s):
+                    return
+                retry_s = min(retry_s * 2, LAST_RETRY_S)
+            else:
+                retry_s = FIRST_RETRY_S
+                self._succeeded(refusals)
+
+    def _take(self) -> bool:
+        """Fill the batch, waiting for events; False once there is nothing left to do."""
+        with self._changed:
+            if self._batch:
+                return True
+            while not self._queue:
+                if self._closing or self._abandoned:
+                    return False
+                if not self._changed.wait(IDLE_S):
+                    self._checkpointer.offer(idle=True)
+            size = 0
+            while self._queue and size < MAX_BATCH:
+                entry = self._queue.popleft()
+                self._batch.append(entry)
+                size += len(entry.events)
+            return True
+
+    def _pause(self, seconds: float) -> bool:
+        """Let the storage recover; False where the process stops and waits no longer."""
+        deadline = time.monotonic() + seconds
+        with self._changed:
+            while not self._abandoned and (left := deadline - time.monotonic()) > 0:
+                self._changed.wait(left)
+            return not self._abandoned
+
+    def _succeeded(self, refusals: tuple[str | None, ...]) -> None:
+        if self._failure is not None:
+            logger.warning("%s: committing again", self._store.path)
+        self._failure = None
+        with self._changed:
+            settled, self._batch = self._batch, []
+            self._waiting -= len(refusals)
+        start = 0
+        for entry in settled:
+            own = refusals[start : start + len(entry.events)]
+            start += len(entry.events)
+            entry.ticket.settle(tuple(reason for reason in own if reason is not None))
+        for reason in refusals:
+            if reason is not None:
+                logger.error("%s: an event was recorded as an anomaly: %s", self._store.path, reason)
+        self._checkpointer.offer(idle=False)
+
+    def _failed(self, error: Exception) -> None:
+        if self._failure is None:
+            logger.error("%s: not committed, trying again: %s", self._store.path, error)
+        self._failure = error if isinstance(error, LedgerError) else LedgerError(f"{self._store.path}: {error!r}")

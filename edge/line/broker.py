@@ -1,0 +1,196 @@
+"""A broker of one's own on the loopback, for the demo and the tests: mosquitto where installed, else amqtt."""
+
+import importlib.util
+import os
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, Self
+
+from edge.line.link import LinkError
+
+START_S: Final = 20.0
+STOP_S: Final = 7.0
+SEARCH_PATH: Final = ("/usr/sbin", "/usr/local/sbin", "/usr/local/bin")
+"""Looked at besides PATH: Debian puts mosquitto where an ordinary user's PATH does not lead."""
+
+_LEASH: Final = Path(__file__).with_name("leash.py")
+
+
+def find_mosquitto() -> str | None:
+    """Return where mosquitto is installed, None where it is not."""
+    path = os.pathsep.join([os.environ.get("PATH", os.defpath), *SEARCH_PATH])
+    return shutil.which("mosquitto", path=path)
+
+
+def mosquitto_command(executable: str, port: int, directory: Path, *, persistent: bool = False) -> list[str]:
+    """Write mosquitto's configuration into the directory and return the command that runs it."""
+    lines = [
+        f"listener {port} 127.0.0.1",
+        "allow_anonymous true",
+        "set_tcp_nodelay true",
+        f"persistence {str(persistent).lower()}",
+    ]
+    if persistent:
+        lines += [f"persistence_location {directory}/", "autosave_on_changes true", "autosave_interval 1"]
+    if os.geteuid() == 0:
+        lines.append("user root")  # else it would become 'mosquitto', who cannot write the directory
+    configuration = directory / "mosquitto.conf"
+    configuration.write_text("\n".join([*lines, ""]))
+    return [executable, "-c", str(configuration)]
+
+
+def amqtt_command(port: int) -> list[str]:
+    """Return the command that runs the amqtt broker, in the interpreter that runs this program."""
+    return [sys.executable, "-m", "edge.line.amqtt_broker", str(port)]
+
+
+def free_port() -> int:
+    """Return a TCP port of the loopback that nobody listens on at this moment."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+class EmbeddedBroker:
+    """A broker process on 127.0.0.1 that ends with this program, however that ends.
+
+    Use it as a context manager, or call :meth:`start` and :meth:`stop`. It listens without a password on the
+    loopback only. Its log is ``broker.log`` in the directory.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        port: int | None = None,
+        persistent: bool = False,
+        command: Callable[[int], list[str]] | None = None,
+    ) -> None:
+        """Prepare a broker.
+
+        Args:
+            directory: an existing folder for configuration, log and persistent data.
+            port: the TCP port; None: a free one.
+            persistent: keep retained messages over a restart (mosquitto only).
+            command: what runs a broker on a given port; None: mosquitto where installed, else amqtt.
+        """
+        self.port = free_port() if port is None else port
+        self._directory = directory
+        self._persistent = persistent
+        self._command = command
+        self._leash: subprocess.Popen[bytes] | None = None
+        self._pid: int | None = None
+
+    @property
+    def address(self) -> str:
+        """The address for ``[line] broker``."""
+        return f"mqtt://127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int | None:
+        """The broker's process id, None while it does not run."""
+        return self._pid
+
+    def start(self) -> None:
+        """Start the broker and wait until it accepts connections (at most 20 s); may be called again after an end.
+
+        Raises:
+            LinkError: the port is taken, no broker is installed, or it does not start (its log is quoted).
+        """
+        self._check_port()
+        command = self._choose()
+        with (self._directory / "broker.log").open("wb") as log:
+            self._leash = subprocess.Popen(  # noqa: S603 - our own file and a broker found on this machine
+                [sys.executable, "-I", "-S", str(_LEASH), *command],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C ends the program, which then ends its broker in order
+            )
+        try:
+            self._pid = self._read_pid(self._leash)
+            self._wait_until_accepting(self._leash)
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """End the broker in order, by force after 7 s; no error where it does not run."""
+        leash, self._leash, self._pid = self._leash, None, None
+        if leash is None:
+            return
+        for pipe in (leash.stdin, leash.stdout):
+            if pipe is not None:
+                pipe.close()
+        try:
+            leash.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            leash.kill()
+            leash.wait()
+
+    def kill(self) -> None:
+        """End the broker as a power cut would, with SIGKILL: for tests."""
+        if self._pid is not None:
+            os.kill(self._pid, signal.SIGKILL)
+        self.stop()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.stop()
+
+    def _choose(self) -> list[str]:
+        if self._command is not None:
+            return self._command(self.port)
+        mosquitto = find_mosquitto()
+        if mosquitto is not None:
+            return mosquitto_command(mosquitto, self.port, self._directory, persistent=self._persistent)
+        if importlib.util.find_spec("amqtt") is not None:
+            return amqtt_command(self.port)
+        raise LinkError(
+            "no MQTT broker is installed: run 'apt install mosquitto', or install linegate with its extra 'demo', "
+            "or name a broker that runs already"
+        )
+
+    def _check_port(self) -> None:
+        try:
+            socket.create_server(("127.0.0.1", self.port)).close()
+        except OSError as error:
+            raise LinkError(
+                f"the broker cannot listen on 127.0.0.1:{self.port} ({os.strerror(error.errno or 0)}); "
+                "end what uses the port, or choose another"
+            ) from error
+
+    def _read_pid(self, leash: subprocess.Popen[bytes]) -> int:
+        if leash.stdout is None or not select.select([leash.stdout], [], [], START_S)[0]:
+            raise LinkError(f"the broker's process did not start within {START_S:.0f} s")
+        line = leash.stdout.readline()
+        if not line.strip().isdigit():
+            raise LinkError(f"the broker's process could not be started: {self._log_tail()}")
+        return int(line)
+
+    def _wait_until_accepting(self, leash: subprocess.Popen[bytes]) -> None:
+        deadline = time.monotonic() + START_S
+        while time.monotonic() < deadline:
+            if leash.poll() is not None:
+                raise LinkError(f"the broker ended at once (exit code {leash.returncode}): {self._log_tail()}")
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=1.0).close()
+            except OSError:
+                time.sleep(0.02)
+            else:
+                return
+        raise LinkError(f"the broker does not accept connections within {START_S:.0f} s: {self._log_tail()}")
+
+    def _log_tail(self) -> str:
+        log = self._directory / "broker.log"
+        lines = log.read_text(errors="replace").strip().splitlines()
+        return f"{lines[-1] if lines else 'no message'} (see {log})"

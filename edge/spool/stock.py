@@ -1,0 +1,74 @@
+"""What a spool holds when it is opened: its id, its pictures, and what a crash left behind."""
+
+import logging
+import os
+import re
+import secrets
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from edge.spool.durable import is_temporary, sync_folder, write_whole
+from edge.spool.sidecar import STORE_PATTERN
+
+STORE_ID_FILE: Final = "store-id"
+_LOG: Final = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpoolContents:
+    """What a spool held when it was opened: pictures, those of them without side-car, temporaries removed, bytes."""
+
+    pictures: int
+    without_sidecar: int
+    temporaries: int
+    used_bytes: int
+
+
+def take_stock(directory: Path) -> SpoolContents:
+    """Walk the spool once: remove temporaries, add up the rest.
+
+    Raises:
+        OSError: a folder or file cannot be read or removed.
+    """
+    temporaries = used = 0
+    pictures: set[str] = set()
+    sidecars: set[str] = set()
+    for folder, _, names in os.walk(directory, onerror=_raise):
+        removed = [name for name in names if is_temporary(name)]
+        for name in removed:
+            Path(folder, name).unlink()
+        if removed:
+            sync_folder(Path(folder))
+        temporaries += len(removed)
+        for name in set(names).difference(removed):
+            path = Path(folder, name)
+            used += path.lstat().st_size
+            kind = {".jpg": pictures, ".json": sidecars}.get(path.suffix)
+            if kind is not None:
+                kind.add(str(path.with_suffix("")))
+    return SpoolContents(
+        pictures=len(pictures), without_sidecar=len(pictures - sidecars), temporaries=temporaries, used_bytes=used
+    )
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
+def read_or_draw_id(directory: Path) -> str:
+    """Return the id drawn when this spool was first opened. It sets apart the pictures of a station set up anew.
+
+    Raises:
+        OSError: the id's file cannot be read or written.
+    """
+    path = directory / STORE_ID_FILE
+    with suppress(FileNotFoundError, UnicodeDecodeError):
+        found = path.read_text("ascii").strip()
+        if re.fullmatch(STORE_PATTERN, found):
+            return found
+        _LOG.warning("spool id in %s is unreadable, drawing a new one", path)
+    drawn = secrets.token_hex(4)
+    write_whole(path, f"{drawn}\n".encode())
+    return drawn

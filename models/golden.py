@@ -1,0 +1,91 @@
+"""The self-test: golden pictures must give, on this machine, what they gave when the bundle was made."""
+
+import hashlib
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.core.types import Box
+from models.bundle import Bundle, Golden, GoldenBox, GoldenExpectation
+from models.detector import Detection, Detector
+from models.errors import BundleDamagedError, GoldenMismatchError
+
+SCORE_TOLERANCE: Final = 0.02
+"""Processors may round differently: int8 outputs were bit-equal wherever measured, a JPEG decoder may not be."""
+_OVERLAP_MIN: Final = 0.7
+
+
+def verify_golden(bundle: Bundle, detector: Detector) -> None:
+    """Judge every golden picture and compare.
+
+    Raises:
+        GoldenMismatchError: A score differs by more than 0.02, or a box is missing, moved, new or of another class.
+        BundleDamagedError: A golden picture cannot be decoded.
+        ModelError: The network failed.
+    """
+    for golden in bundle.golden:
+        picture = decode(golden, bundle.label)
+        fault = _difference(golden.expected, detector.inspect(picture))
+        if fault:
+            same = _hash(picture) == golden.expected.pixels_sha256
+            cause = "the network computes differently here" if same else "the picture decodes differently here"
+            raise GoldenMismatchError(
+                f"{bundle.label}: {golden.expected.picture}: {fault}; {cause}: do not use this bundle on this machine, "
+                "install the software's own packages (OpenCV, ai-edge-litert) again"
+            )
+
+
+def expectation(name: str, encoded: bytes, detector: Detector) -> GoldenExpectation:
+    """Return what a golden picture (encoded JPEG or PNG) gives now, to be stored with it.
+
+    Raises:
+        BundleDamagedError: The picture cannot be decoded.
+        ModelError: The network failed.
+    """
+    picture = _decoded(encoded, name)
+    detection = detector.inspect(picture)
+    boxes = tuple(
+        GoldenBox(x=box.x, y=box.y, width=box.width, height=box.height, category=box.category, score=box.score)
+        for box in detection.boxes
+    )
+    return GoldenExpectation(picture=name, pixels_sha256=_hash(picture), score=detection.score, boxes=boxes)
+
+
+def decode(golden: Golden, label: str) -> NDArray[np.uint8]:
+    """Return a golden picture, height x width x 3 BGR; raises :class:`BundleDamagedError` where it is none."""
+    return _decoded(golden.picture, f"{label}: {golden.expected.picture}")
+
+
+def _decoded(encoded: bytes, where: str) -> NDArray[np.uint8]:
+    try:
+        picture = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error as error:
+        raise BundleDamagedError(f"{where} is no picture ({error.err}); make the bundle again") from error
+    if picture is None:
+        raise BundleDamagedError(f"{where} is no picture; make the bundle again")
+    return np.asarray(picture, np.uint8)
+
+
+def _hash(picture: NDArray[np.uint8]) -> str:
+    return hashlib.sha256(np.ascontiguousarray(picture).tobytes()).hexdigest()
+
+
+def _difference(expected: GoldenExpectation, found: Detection) -> str:
+    if abs(found.score - expected.score) > SCORE_TOLERANCE:
+        return f"score {found.score:.4f} instead of {expected.score:.4f}"
+    if len(found.boxes) != len(expected.boxes):
+        return f"{len(found.boxes)} boxes instead of {len(expected.boxes)}"
+    for box in expected.boxes:
+        if not any(other.category == box.category and _overlap(box, other) >= _OVERLAP_MIN for other in found.boxes):
+            return f"no {box.category} at x {box.x}, y {box.y}"
+    return ""
+
+
+def _overlap(one: GoldenBox, other: Box) -> float:
+    """Return the intersection over union of two boxes, 0-1."""
+    width = min(one.x + one.width, other.x + other.width) - max(one.x, other.x)
+    height = min(one.y + one.height, other.y + other.height) - max(one.y, other.y)
+    shared = max(width, 0) * max(height, 0)
+    return shared / (one.width * one.height + other.width * other.height - shared)

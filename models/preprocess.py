@@ -1,0 +1,153 @@
+"""From a camera's picture to the network's input, the same in training and on the line, and back to its pixels."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from models.errors import PictureError
+
+Pixels = NDArray[np.uint8]
+Region = tuple[int, int, int, int]
+"""x, y, width, height in pixels."""
+
+SIDE_MAX: Final = 16384
+_COLOUR_CHANNELS: Final = 3
+_HALVING: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputSize:
+    """The network's input: pixels, and whether it has three channels (BGR) or one (grey)."""
+
+    width: int
+    height: int
+    colour: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Geometry:
+    """Where the picture lies in the network's input.
+
+    ``scale_x`` and ``scale_y`` are input pixels per picture pixel (equal but for rounding to whole pixels),
+    ``left`` and ``top`` the margin in input pixels; ``region`` is the part of the picture that was used.
+    """
+
+    region: Region
+    scale_x: float
+    scale_y: float
+    left: int
+    top: int
+
+    def to_picture(self, x: float, y: float, width: float, height: float) -> Region | None:
+        """Map a rectangle of the input to whole pixels of the picture, cut to the region; None if nothing is left."""
+        region_x, region_y, region_width, region_height = self.region
+        x_low = round(max((x - self.left) / self.scale_x, 0.0))
+        y_low = round(max((y - self.top) / self.scale_y, 0.0))
+        x_high = round(min((x + width - self.left) / self.scale_x, float(region_width)))
+        y_high = round(min((y + height - self.top) / self.scale_y, float(region_height)))
+        if x_high <= x_low or y_high <= y_low:
+            return None
+        return region_x + x_low, region_y + y_low, x_high - x_low, y_high - y_low
+
+    def to_input(self, x: float, y: float) -> tuple[float, float]:
+        """Map a point of the picture to the input."""
+        return (x - self.region[0]) * self.scale_x + self.left, (y - self.region[1]) * self.scale_y + self.top
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Prepared:
+    """The network's input as bytes (height x width x 3, or x 1 for grey) and where the picture lies in it."""
+
+    pixels: Pixels
+    geometry: Geometry
+
+
+def prepare(picture: Pixels, size: InputSize, pad: int, region: Region | None = None) -> Prepared:
+    """Fit a picture into the network's input without distortion, centred, the rest filled with ``pad``.
+
+    It is halved exactly (the mean of 2 x 2 pixels) as long as it stays at least as large as the input; only what is
+    left, none for 1920 x 1080 into 960 x 544, is resampled: by area when shrinking, linearly when enlarging.
+
+    Args:
+        picture: Height x width x 3 (BGR) or height x width (x 1, grey), uint8, of any size and aspect.
+        size: The network's input.
+        pad: 0-255.
+        region: The part to use, x, y, width, height; the whole picture by default.
+
+    Raises:
+        PictureError: It is no such picture, or the region is not inside it.
+    """
+    used = _cropped(_checked(picture), region)
+    height, width = used.shape[:2]
+    scaled = _scaled(_coloured(used, size.colour), size)
+    scaled_height, scaled_width = scaled.shape[:2]
+    left, top = (size.width - scaled_width) // 2, (size.height - scaled_height) // 2
+    canvas = np.full((size.height, size.width, _COLOUR_CHANNELS if size.colour else 1), pad, np.uint8)
+    canvas[top : top + scaled_height, left : left + scaled_width] = scaled.reshape(scaled_height, scaled_width, -1)
+    geometry = Geometry(
+        region=region or (0, 0, width, height),
+        scale_x=scaled_width / width,
+        scale_y=scaled_height / height,
+        left=left,
+        top=top,
+    )
+    return Prepared(pixels=canvas, geometry=geometry)
+
+
+def to_int8(pixels: Pixels) -> NDArray[np.int8]:
+    """Return the quantised input: (x - 128) / 128 at a scale of 1/128 is the byte with its top bit flipped."""
+    return np.bitwise_xor(pixels, np.uint8(0x80)).view(np.int8)
+
+
+def _checked(picture: Pixels) -> Pixels:
+    shape: tuple[int, ...] = getattr(picture, "shape", ())
+    channels_right = len(shape) == 2 or (len(shape) == 3 and shape[2] in {1, _COLOUR_CHANNELS})  # noqa: PLR2004  # axes
+    if not channels_right or picture.dtype != np.uint8:
+        raise PictureError(
+            f"a picture is height x width x 3 (or grey) in uint8, not {shape} in {getattr(picture, 'dtype', None)}"
+        )
+    if not (0 < shape[0] <= SIDE_MAX and 0 < shape[1] <= SIDE_MAX):
+        raise PictureError(
+            f"a picture of {shape[1]} x {shape[0]} pixels cannot be judged; sides go from 1 to {SIDE_MAX}"
+        )
+    return picture
+
+
+def _cropped(picture: Pixels, region: Region | None) -> Pixels:
+    if region is None:
+        return picture
+    x, y, width, height = region
+    if x < 0 or y < 0 or width < 1 or height < 1 or x + width > picture.shape[1] or y + height > picture.shape[0]:
+        raise PictureError(
+            f"region {region} is not inside the picture of {picture.shape[1]} x {picture.shape[0]} pixels; "
+            "correct the recipe's roi"
+        )
+    return picture[y : y + height, x : x + width]
+
+
+def _coloured(picture: Pixels, colour: bool) -> Pixels:
+    grey = picture.ndim == 2 or picture.shape[2] == 1  # noqa: PLR2004  # axes
+    if colour == (not grey):
+        return picture
+    code = cv2.COLOR_GRAY2BGR if grey else cv2.COLOR_BGR2GRAY
+    return np.asarray(cv2.cvtColor(picture, code), np.uint8)
+
+
+def _scaled(picture: Pixels, size: InputSize) -> Pixels:
+    while True:
+        height, width = picture.shape[:2]
+        if width % 2 or height % 2 or max(width / size.width, height / size.height) < _HALVING:
+            break
+        picture = np.asarray(cv2.resize(picture, (width // 2, height // 2), interpolation=cv2.INTER_AREA), np.uint8)
+    scale = min(size.width / width, size.height / height)
+    target = (
+        min(max(round(width * scale), 1), size.width),
+        min(max(round(height * scale), 1), size.height),
+    )
+    if target == (width, height):
+        return picture
+    method = cv2.INTER_AREA if scale < 1.0 else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(picture, target, interpolation=method), np.uint8)

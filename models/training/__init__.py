@@ -1,0 +1,1 @@
+"""Training: the only package that needs PyTorch (extra ``train``); never imported at run time."""

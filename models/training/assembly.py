@@ -1,0 +1,116 @@
+"""From an int8 network and what was learnt about it to the bundle file."""
+
+import hashlib
+import importlib.metadata
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from models.bundle import Bundle, Manifest, write_bundle
+from models.bundle.manifest import (
+    BoxExtraction,
+    Calibration,
+    Dataset,
+    DecisionLimits,
+    DefectClass,
+    InputFormat,
+    OutputFormat,
+    Quality,
+    Tool,
+)
+from models.detector import Detector
+from models.golden import expectation
+from models.training.network import OUTPUT_STRIDE
+from models.training.pictures import PAD, PictureSet
+from models.training.settings import TrainingSettings
+
+_TOOLS = ("torch", "litert-torch", "ai-edge-quantizer", "ai-edge-litert", "numpy", "opencv-python-headless")
+_GOLDEN_QUALITY = 88
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """What training found out beside the network itself."""
+
+    calibration: Calibration
+    decision: DecisionLimits
+    boxes: BoxExtraction
+    quality: Quality
+
+
+def make_manifest(settings: TrainingSettings, findings: Findings, sets: Sequence[PictureSet]) -> Manifest:
+    """Return the manifest of a bundle of these settings; its members are listed when it is written."""
+    return Manifest(
+        schema_version=1,
+        name=settings.name,
+        version=settings.version,
+        product=settings.product,
+        input=InputFormat(
+            width=settings.width,
+            height=settings.height,
+            colour="bgr",
+            rectify="none",
+            resize="fit",
+            pad=PAD,
+            normalisation="(x-128)/128",
+        ),
+        output=OutputFormat(stride=OUTPUT_STRIDE, channel_classes=tuple(range(1, len(settings.classes) + 1))),
+        classes=tuple(DefectClass(id=number, name=name) for number, name in enumerate(settings.classes, 1)),
+        calibration=findings.calibration,
+        decision=findings.decision,
+        boxes=findings.boxes,
+        quality=findings.quality,
+        datasets=tuple(Dataset(name=one.name, pictures=len(one.pictures), sha256=one.sha256) for one in sets),
+        parent=None,
+        teacher=None,
+        tools=tuple(Tool(name=name, version=importlib.metadata.version(name)) for name in _TOOLS),
+        members=(),
+    )
+
+
+def loaded(manifest: Manifest, model: bytes, threads: int) -> Detector:
+    """Return a detector of a bundle that is not written yet; its hash is the network's."""
+    bundle = Bundle(
+        sha256=hashlib.sha256(model).hexdigest(),
+        manifest=manifest,
+        model=model,
+        golden=(),
+        metrics="{}",
+        report="",
+        card="",
+    )
+    return Detector.load(bundle, threads)
+
+
+def write(
+    folder: Path,
+    detector: Detector,
+    golden: Sequence[NDArray[np.uint8]],
+    metrics: Mapping[str, object],
+    texts: tuple[str, str],
+) -> Bundle:
+    """Write the bundle: ``golden`` are pictures free to publish (BGR), ``texts`` the model card and the HTML report.
+
+    Raises:
+        BundleError: The contents break the format, or the file cannot be written.
+    """
+    members: dict[str, bytes] = {"model.tflite": detector.bundle.model}
+    expected = []
+    for number, picture in enumerate(golden, 1):
+        name = f"golden/{number:02d}.jpg"
+        members[name] = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, _GOLDEN_QUALITY])[1].tobytes()
+        expected.append(expectation(name, members[name], detector).model_dump(mode="json"))
+    members["golden/expected.json"] = _json({"golden": expected})
+    members["metrics.json"] = _json(metrics)
+    members["MODEL_CARD.md"] = texts[0].encode()
+    members["report.html"] = texts[1].encode()
+    return write_bundle(folder, detector.bundle.manifest, members)
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, indent=1, sort_keys=True).encode() + b"\n"

@@ -1,0 +1,100 @@
+"""Probabilities and limits from scores of pictures that the scoring network never saw."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.bundle.manifest import Calibration, DecisionLimits
+from models.postprocess import probability
+from models.training.settings import DecisionSettings
+
+_ITERATIONS = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoredPicture:
+    """A picture's raw score (mean of its highest defect logits) by a network that was not trained on its group."""
+
+    name: str
+    group: str
+    defective: bool
+    logit: float
+
+
+def fit_platt(logits: NDArray[np.float64], defective: NDArray[np.bool_]) -> tuple[float, float]:
+    """Return slope and intercept of sigmoid(slope x logit + intercept) by penalised maximum likelihood.
+
+    Platt (1999) with his smoothed targets, by damped Newton steps (Lin, Lin and Weng 2007).
+
+    Raises:
+        ValueError: There is no defective or no good picture, or defective pictures do not score higher.
+    """
+    bad, good = int(defective.sum()), int((~defective).sum())
+    if not bad or not good:
+        raise ValueError(f"calibration needs good and defective pictures, found {good} and {bad}")
+    targets = np.where(defective, (bad + 1.0) / (bad + 2.0), 1.0 / (good + 2.0))
+    design = np.column_stack([logits, np.ones_like(logits)])
+    weights = np.array([0.0, np.log((bad + 1.0) / (good + 1.0))])
+    loss = _deviance(design @ weights, targets)
+    for _ in range(_ITERATIONS):
+        expected = _sigmoid(design @ weights)
+        gradient = design.T @ (expected - targets)
+        curvature = (design * (expected * (1 - expected))[:, np.newaxis]).T @ design + 1e-9 * np.eye(2)
+        step = np.linalg.solve(curvature, gradient)
+        size = 1.0
+        while _deviance(design @ (weights - size * step), targets) > loss + 1e-12 and size > 1e-8:
+            size /= 2.0
+        weights = weights - size * step
+        previous, loss = loss, _deviance(design @ weights, targets)
+        if previous - loss < 1e-10:
+            break
+    slope, intercept = float(weights[0]), float(weights[1])
+    if slope <= 0.0:
+        raise ValueError(
+            "defective pictures do not score higher than good ones out of fold: train longer or check labels"
+        )
+    return slope, intercept
+
+
+def calibrate(pictures: Sequence[ScoredPicture], top_cells: int) -> Calibration:
+    """Fit the calibration that goes into a bundle; raises as :func:`fit_platt`."""
+    logits = np.array([picture.logit for picture in pictures], np.float64)
+    defective = np.array([picture.defective for picture in pictures], np.bool_)
+    slope, intercept = fit_platt(logits, defective)
+    return Calibration(
+        aggregation="top_mean",
+        top_cells=top_cells,
+        slope=slope,
+        intercept=intercept,
+        prior=float(defective.mean()),
+    )
+
+
+def choose_limits(
+    pictures: Sequence[ScoredPicture], calibration: Calibration, settings: DecisionSettings
+) -> DecisionLimits:
+    """Choose provisional limits from out-of-fold scores; no risk is claimed.
+
+    Accept lies ``accept_margin`` logits below the lowest defective score, disregarding the share
+    ``escapes_disregarded`` of them; reject ``reject_margin`` logits above the highest good score, disregarding the
+    share ``overkill_disregarded``. Unseen phones shift scores, hence the margins.
+    """
+    bad = np.array([picture.logit for picture in pictures if picture.defective])
+    good = np.array([picture.logit for picture in pictures if not picture.defective])
+    accept = float(np.quantile(bad, settings.escapes_disregarded, method="lower")) - settings.accept_margin
+    reject = float(np.quantile(good, 1.0 - settings.overkill_disregarded, method="higher")) + settings.reject_margin
+    return DecisionLimits(
+        accept_below=probability(accept, calibration),
+        reject_above=probability(max(accept, reject), calibration),
+        risk_claim=None,
+    )
+
+
+def _sigmoid(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return 0.5 * (1.0 + np.tanh(0.5 * values))
+
+
+def _deviance(values: NDArray[np.float64], targets: NDArray[np.float64]) -> float:
+    return float((np.logaddexp(0.0, values) - targets * values).sum())

@@ -1,0 +1,173 @@
+"""Training pictures in memory: the network's own input and, beside it, which class lies where."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.virtual import VirtualLine, VirtualParameters, VirtualPart
+from edge.core.dataset import DatasetError, LabelledBox, Truth, parse_dataset
+from models.preprocess import Geometry, InputSize, prepare
+from models.training.settings import TrainingSettings
+
+PAD = 128
+"""What surrounds a picture in the network's input: zero after normalisation, as the convolutions' own borders."""
+
+IGNORED = 255
+_MASK_LEVEL = 96
+_LIGHTS = (1.0, 0.8, 1.25, 0.6, 1.0, 1.5)
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how much of it is done, and how much there is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TrainingPicture:
+    """One picture.
+
+    ``pixels`` is the network's input (height x width x 3 uint8); ``labels`` height x width uint8: 0 good, k the k-th
+    class (from 1), 255 unknown. ``boxes`` are in pixels of the picture as taken, which ``geometry`` maps.
+    """
+
+    name: str
+    group: str
+    origin: Literal["photo", "virtual"]
+    truth: Truth
+    pixels: NDArray[np.uint8]
+    labels: NDArray[np.uint8]
+    boxes: tuple[LabelledBox, ...]
+    geometry: Geometry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureSet:
+    """Pictures of one source and the fingerprint of their files."""
+
+    name: str
+    pictures: tuple[TrainingPicture, ...]
+    sha256: str
+
+
+def normalise(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return (x - 128) / 128 as the float network expects it, in the shape given."""
+    return (pixels.astype(np.float32) - 128.0) / 128.0
+
+
+def load_photos(folder: Path, settings: TrainingSettings, progress: Progress) -> PictureSet:
+    """Load a COCO folder with ``masks/`` (255 on defects; one file per image, named as it, .png).
+
+    Raises:
+        DatasetError: The annotations are malformed, or a picture or a defective one's mask cannot be read.
+    """
+    dataset = parse_dataset((folder / "annotations.json").read_text(encoding="utf-8"))
+    size = InputSize(width=settings.width, height=settings.height)
+    pictures: list[TrainingPicture] = []
+    hashes: list[str] = []
+    for done, entry in enumerate(dataset.images):
+        progress(f"photos {folder.name}", done, len(dataset.images))
+        path = folder / "images" / entry.file
+        encoded = path.read_bytes()
+        hashes.append(hashlib.sha256(encoded).hexdigest())
+        image = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
+        if image is None:
+            raise DatasetError(f"{path}: cannot be decoded; remove it from annotations.json or replace it")
+        prepared = prepare(image, size, PAD)
+        mask = np.zeros(image.shape[:2], np.uint8)
+        if entry.boxes:
+            mask = _read_mask(folder / "masks" / Path(entry.file).with_suffix(".png"), image.shape[:2])
+        labels = np.zeros((settings.height, settings.width), np.uint8)
+        for box in entry.boxes:
+            x, y, width, height = (round(value) for value in (box.x, box.y, box.width, box.height))
+            region = np.zeros_like(mask)
+            region[y : y + height, x : x + width] = mask[y : y + height, x : x + width]
+            value = IGNORED if box.ignore else 1 + settings.classes.index(box.category)
+            labels[_small(region, size) >= _MASK_LEVEL] = value
+        pictures.append(
+            TrainingPicture(
+                name=entry.file,
+                group=entry.group or entry.file,
+                origin="photo",
+                truth=entry.truth,
+                pixels=prepared.pixels,
+                labels=labels,
+                boxes=entry.boxes,
+                geometry=prepared.geometry,
+            )
+        )
+    return PictureSet(name=folder.name, pictures=tuple(pictures), sha256=_fingerprint(hashes))
+
+
+def load_virtual(first_seed: int, count: int, settings: TrainingSettings, progress: Progress) -> PictureSet:
+    """Render ``count`` parts of the virtual line, a few of each seed from ``first_seed`` on, in varied light.
+
+    A defective part is followed by its twin, the same part drawn without its defects.
+    """
+    pictures: list[TrainingPicture] = []
+    per_seed = settings.virtual.parts_per_seed
+    for number in range(count):
+        progress("virtual line", number, count)
+        seed = first_seed + number // per_seed
+        line = VirtualLine(
+            VirtualParameters(
+                seed=seed,
+                defects=settings.virtual.defects,
+                lighting=_LIGHTS[seed % len(_LIGHTS)],
+            )
+        )
+        part = line.render(number % per_seed)
+        pictures.append(_virtual_picture(part, f"virtual-{seed}-{part.index}", settings))
+        if part.defects:
+            clean = line.render(part.index, clean=True)
+            pictures.append(_virtual_picture(clean, f"virtual-{seed}-{part.index}-clean", settings))
+    hashes = [hashlib.sha256(picture.pixels.tobytes()).hexdigest() for picture in pictures]
+    name = f"virtual line, {count} parts of the seeds from {first_seed}"
+    return PictureSet(name=name, pictures=tuple(pictures), sha256=_fingerprint(hashes))
+
+
+def _virtual_picture(part: VirtualPart, name: str, settings: TrainingSettings) -> TrainingPicture:
+    size = InputSize(width=settings.width, height=settings.height)
+    prepared = prepare(part.image, size, PAD)
+    labels = np.zeros((settings.height, settings.width), np.uint8)
+    for defect in part.defects:
+        labels[_small(defect.mask, size) >= _MASK_LEVEL] = 1 + settings.classes.index(defect.category)
+    boxes = tuple(
+        LabelledBox(
+            x=float(defect.box[0]),
+            y=float(defect.box[1]),
+            width=float(defect.box[2]),
+            height=float(defect.box[3]),
+            category=defect.category,
+        )
+        for defect in part.defects
+    )
+    return TrainingPicture(
+        name=name,
+        group=f"virtual-{part.model}",
+        origin="virtual",
+        truth="reject" if part.defects else "accept",
+        pixels=prepared.pixels,
+        labels=labels,
+        boxes=boxes,
+        geometry=prepared.geometry,
+    )
+
+
+def _read_mask(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    mask = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    if mask is None or mask.shape != shape:
+        raise DatasetError(f"{path}: no grey mask of {shape[1]} x {shape[0]} pixels; a defective picture needs one")
+    return np.asarray(mask, np.uint8)
+
+
+def _small(mask: NDArray[np.uint8], size: InputSize) -> NDArray[np.uint8]:
+    """Return the mask in the network's input, through the pictures' own geometry."""
+    return prepare(mask, InputSize(width=size.width, height=size.height, colour=False), 0).pixels[:, :, 0]
+
+
+def _fingerprint(hashes: list[str]) -> str:
+    return hashlib.sha256("\n".join(sorted(hashes)).encode()).hexdigest()

@@ -1,0 +1,96 @@
+"""The spool on a disk that is really full or read-only: a small tmpfs, mounted by the test (needs root)."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from edge.spool.errors import SpoolError, SpoolFullError, SpoolWriteError
+from edge.spool.reader import list_spool
+from tests.support.spooling import open_spool, picture, request
+
+DISK_BYTES = 1 << 20
+PAGE = 4096
+
+
+def mount(*arguments: str) -> None:
+    subprocess.run(["mount", *arguments], check=True, capture_output=True)
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    assert os.geteuid() == 0, "this test mounts a file system: run it as root"
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount("-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(folder))
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True, capture_output=True)
+
+
+def fill(filler: Path) -> None:
+    with filler.open("wb", buffering=0) as file, suppress(OSError):
+        while file.write(b"\0" * PAGE):
+            pass
+
+
+def names(directory: Path) -> list[str]:
+    return sorted(path.name for path in directory.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("missing_pages", [None, 5, 1, 0])
+def test_a_disk_that_fills_up_meanwhile_leaves_no_part_and_recovers(
+    disk: Path, monkeypatch: pytest.MonkeyPatch, missing_pages: int | None
+) -> None:
+    """Room is seen before, but then the picture finds none or too little (None, 5, 1), or its side-car none (0)."""
+    spool = open_spool(disk / "spool")
+    image = picture(1, 100, 128)
+    pages = -(-spool.store(request(1, image=image)).size // PAGE)
+    roomy = os.statvfs(disk)
+    monkeypatch.setattr(os, "statvfs", lambda _: roomy)
+    filler = disk / "filler"
+    fill(filler)
+    free_pages = 0 if missing_pages is None else pages - missing_pages
+    with filler.open("r+b") as file:
+        file.truncate(filler.stat().st_size - free_pages * PAGE)
+    before = names(spool.directory)
+    for seq in (2, 3):
+        with pytest.raises(SpoolFullError, match="no room on the disk"):
+            spool.store(request(seq, image=image))
+        assert names(spool.directory) == before
+    filler.unlink()
+    spool.store(request(2, image=image))
+    assert [entry.problem for entry in list_spool(spool.directory)] == [None, None]
+
+
+def test_a_disk_full_to_the_last_byte_at_the_start_is_a_named_error(disk: Path) -> None:
+    fill(disk / "filler")
+    with pytest.raises(SpoolFullError, match="free some space"):
+        open_spool(disk / "spool")
+
+
+def test_the_reserve_is_kept(disk: Path) -> None:
+    spool = open_spool(disk / "spool", reserve_bytes=DISK_BYTES - 100_000)
+    spool.store(request(1))
+    with pytest.raises(SpoolFullError, match="kept for the ledger"):
+        spool.store(request(2, image=picture(2, 480, 640)))
+
+
+def test_a_read_only_disk_refuses_and_recovers(disk: Path) -> None:
+    spool = open_spool(disk / "spool")
+    spool.store(request(1))
+    mount("-o", "remount,ro", str(disk))
+    try:
+        with pytest.raises(SpoolWriteError, match="Read-only"):
+            spool.store(request(2))
+        with pytest.raises(SpoolError, match="Read-only"):
+            open_spool(disk / "other")
+        assert len(list(list_spool(spool.directory))) == 1
+    finally:
+        mount("-o", "remount,rw", str(disk))
+    spool.store(request(2))
+    assert [entry.problem for entry in list_spool(spool.directory)] == [None, None]

@@ -1,0 +1,131 @@
+"""Stages that hang, fail or are too slow: the station answers in time, never with an accept, and the books agree."""
+
+import json
+import threading
+import time
+
+import pytest
+
+from camera.scripted import Block
+from edge.core import wire
+from edge.core.codes import Code
+from edge.core.types import Decision
+from edge.inspector import daemon, reception
+from edge.inspector.daemon import HangError
+from edge.ledger import StoreLockedError
+from edge.ledger.store import Store
+from tests.support.stations import RunningStation, StandInJudge, picture, pictures
+from tests.support.waiting import wait_until
+
+
+def test_a_camera_that_hangs_is_answered_for_in_time(tmp_path):
+    with RunningStation(tmp_path, steps=[picture(), Block(), picture(2)], deadline_ms=300) as station:
+        station.inspect(1)
+        result = station.inspect(2)
+        assert (result.dec, result.code) == (Decision.CANNOT_JUDGE, Code.DEADLINE)
+        assert result.age_ms < 300
+        station.cameras["top"].release()
+        assert station.inspect(3).dec is Decision.ACCEPT
+    assert station.verified().problems == ()
+    assert station.records()[2]["verdict"] == "cannot_judge"
+
+
+def test_a_model_that_hangs_is_answered_for_in_time(tmp_path):
+    gate = threading.Event()
+    with RunningStation(tmp_path, judge=StandInJudge(behave=gate.wait), deadline_ms=300) as station:
+        result = station.inspect(1)
+        assert (result.dec, result.code) == (Decision.CANNOT_JUDGE, Code.DEADLINE)
+        gate.set()
+        assert station.inspect(2).dec is Decision.ACCEPT
+    assert station.verified().problems == ()
+
+
+def test_a_model_that_fails_makes_the_station_not_ready_and_never_accepts(tmp_path):
+    def explode() -> None:
+        raise RuntimeError("delegate lost")
+
+    with RunningStation(tmp_path, judge=StandInJudge(behave=explode)) as station:
+        result = station.inspect(1)
+        assert (result.dec, result.code) == (Decision.CANNOT_JUDGE, Code.MODEL_FAILED)
+        wait_until(lambda: not station.ready(), what="a heartbeat that says not ready")
+
+
+def test_parts_that_come_faster_than_they_can_be_judged_are_all_answered(tmp_path, monkeypatch):
+    monkeypatch.setattr(reception, "QUEUE_PARTS", 3)
+    gate = threading.Event()
+    with RunningStation(tmp_path, judge=StandInJudge(behave=gate.wait), deadline_ms=600) as station:
+        for trig in range(1, 9):
+            station.send_trigger(trig)
+        wait_until(lambda: len(station.results()) == 8, what="eight answers")
+        gate.set()
+        assert {result.dec for result in station.results()} == {Decision.CANNOT_JUDGE}
+        assert {result.code for result in station.results()} == {Code.BUSY, Code.DEADLINE}
+    assert sorted(station.records()) == list(range(1, 9))
+    assert station.verified().problems == ()
+
+
+def test_a_commit_that_takes_too_long_overrules_the_accept(tmp_path, monkeypatch):
+    slow = threading.Event()
+    real = Store.commit
+
+    def commit(self, events):
+        if slow.is_set():
+            time.sleep(0.8)
+        return real(self, events)
+
+    monkeypatch.setattr(Store, "commit", commit)
+    with RunningStation(tmp_path, deadline_ms=400) as station:
+        station.inspect(1)
+        slow.set()
+        result = station.inspect(2)
+        assert (result.dec, result.code, result.score) == (Decision.CANNOT_JUDGE, Code.STORE_LATE, wire.SCORE_NONE)
+        slow.clear()
+        assert station.inspect(3, deadline_ms=5_000).dec is Decision.ACCEPT
+    record = station.records()[2]
+    assert (record["verdict"], record["code"]) == ("cannot_judge", Code.STORE_LATE)
+    assert station.verified().problems == ()
+
+
+def test_a_result_without_a_broker_goes_to_history_when_it_is_back(tmp_path):
+    gate = threading.Event()
+    with RunningStation(tmp_path, judge=StandInJudge(behave=gate.wait), deadline_ms=300) as station:
+        station.send_trigger(1)
+        wait_until(lambda: station.cameras["top"].taken == 1, what="the part in hand")
+        station.broker.stop()
+        wait_until(lambda: not station.witness.connected, what="the cut")
+        time.sleep(0.35)  # the deadline itself passes while there is no broker
+        gate.set()
+        station.broker.start()
+        wait_until(lambda: station.on(wire.HISTORY), what="the result in the history")
+        assert station.results() == []
+    assert json.loads(station.on(wire.HISTORY)[0].payload)["hist"] == 1
+    assert station.records()[1]["sent_at"] is None
+    assert station.verified().problems == ()
+
+
+def test_a_stage_that_never_returns_ends_the_daemon(tmp_path, monkeypatch):
+    monkeypatch.setattr(daemon, "HANG_NS", 500_000_000)
+    monkeypatch.setattr(daemon, "FINISH_S", 0.2)
+    gate = threading.Event()
+    station = RunningStation(tmp_path, judge=StandInJudge(behave=gate.wait), deadline_ms=300)
+    with station:
+        assert station.inspect(1).dec is Decision.CANNOT_JUDGE
+        wait_until(lambda: station.failure is not None, what="the end of the daemon")
+    gate.set()
+    assert isinstance(station.failure, HangError)
+
+
+def test_a_second_daemon_on_the_same_store_is_refused(tmp_path):
+    with RunningStation(tmp_path) as first:
+        second = RunningStation(tmp_path, broker=first.broker)
+        second._run()
+        assert isinstance(second.failure, StoreLockedError)
+        assert first.inspect(1).dec is Decision.ACCEPT
+
+
+@pytest.mark.parametrize("deadline_ms", [1, 5, 20])
+def test_a_deadline_that_nobody_can_meet_is_never_an_accept(tmp_path, deadline_ms):
+    with RunningStation(tmp_path, steps=pictures(3)) as station:
+        station.send_trigger(1, deadline_ms=deadline_ms)
+        station.inspect(2)
+    assert station.records()[1]["verdict"] == "cannot_judge"

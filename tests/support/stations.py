@@ -1,0 +1,223 @@
+"""A whole inspector with scripted cameras, a stand-in model and an in-process broker, and a witness at its topics."""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.scripted import ScriptedSource, Step
+from camera.source import Source
+from deploy.active import shipped_bundle
+from edge.config import LoadedConfig
+from edge.config.load import parse_config
+from edge.core import wire
+from edge.core.types import Ack, Act, Box, Limits, Trigger
+from edge.inspector.build import Adapters
+from edge.inspector.daemon import run
+from edge.inspector.recipes import LoadedRecipe, LoadedView
+from edge.ledger.export import export
+from edge.ledger.verify import VerifyReport, verify
+from edge.line.link import LinkEvents, Message
+from edge.line.memory import MemoryBroker, MemoryLink
+from edge.line.settings import LinkSettings
+from edge.spool.check import image_problem
+from models.bundle import read_bundle
+from models.detector import Detection
+from tests.support.waiting import wait_until
+
+SESSION = 77
+LIMITS = Limits(accept_below=0.2, reject_above=0.8)
+CONFIG = """
+[station]
+site = "s"
+line = "l"
+name = "st"
+[[camera]]
+name = "top"
+source = "virtual:"
+[line]
+broker = "mqtt://127.0.0.1:1"
+"""
+
+
+def picture(seed: int = 0) -> NDArray[np.uint8]:
+    """Return a small picture that passes the frame checks and differs for every seed."""
+    return np.random.default_rng(seed).integers(0, 200, (120, 160, 3), dtype=np.uint8)
+
+
+def pictures(count: int) -> list[NDArray[np.uint8]]:
+    return [picture(seed) for seed in range(count)]
+
+
+@dataclass(eq=False)
+class StandInJudge:
+    """Gives every picture the same score, or does what ``behave`` says."""
+
+    score: float = 0.01
+    boxes: tuple[Box, ...] = ()
+    behave: Callable[[], None] = lambda: None
+
+    def inspect(self, image: NDArray[np.uint8], roi: object = None) -> Detection:
+        self.behave()
+        return Detection(score=self.score, boxes=self.boxes, preprocess_ns=1, invoke_ns=1, postprocess_ns=1)
+
+
+@dataclass(eq=False)
+class RunningStation:
+    """The daemon in a thread, on ``store``; use as a context manager."""
+
+    store: Path
+    steps: Iterable[Step | NDArray[np.generic] | Exception] = field(default_factory=lambda: pictures(50))
+    judge: StandInJudge = field(default_factory=StandInJudge)
+    deadline_ms: int = 2000
+    capture_ms: int = 1000
+    broker: MemoryBroker = field(default_factory=MemoryBroker)
+    trigger: str = "mqtt"
+    sources: Mapping[str, Source] | None = None
+
+    def __post_init__(self) -> None:
+        text = CONFIG + f'trigger = "{self.trigger}"\n[store]\npath = "{self.store}"\n'
+        self.loaded = LoadedConfig(config=parse_config(text), sha256="c" * 64, path=Path("linegate.toml"))
+        self.cameras: Mapping[str, Source] = self.sources or {"top": ScriptedSource("top", self.steps)}
+        self.messages: list[Message] = []
+        self.failure: BaseException | None = None
+        self.stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        base = wire.base_topic("s", "l", "st")
+        self.witness = MemoryLink(
+            self.broker,
+            LinkSettings(
+                broker="mqtt://127.0.0.1:1",
+                base_topic=base,
+                client_id="witness",
+                subscriptions=(wire.RESULT, wire.AUTO, wire.HISTORY, wire.HEARTBEAT, wire.STATE),
+            ),
+            LinkEvents(
+                message=self.messages.append,
+                connected=lambda: None,
+                disconnected=lambda _reason: None,
+                published=lambda _token, _reason: None,
+            ),
+        )
+
+    def __enter__(self) -> Self:
+        self.witness.open()
+        self._thread.start()
+        wait_until(lambda: self.failure or self.ready(), what="a ready heartbeat")
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.stop()
+        self.witness.close()
+
+    def stop(self) -> None:
+        self.stopping.set()
+        self._thread.join(30)
+        assert not self._thread.is_alive()
+
+    def _run(self) -> None:
+        try:
+            run(self.loaded, self.stopping, Adapters(sources=self._sources, recipes=self._recipes, link=self._link))
+        except Exception as error:  # noqa: BLE001 - the test looks at it
+            self.failure = error
+
+    def _sources(self, _config: object) -> Mapping[str, Source]:
+        return self.cameras
+
+    def _recipes(self, _config: object) -> Mapping[int, LoadedRecipe]:
+        bundle = read_bundle(shipped_bundle())
+        views = tuple(
+            LoadedView(
+                camera=name,
+                roi=None,
+                limits=LIMITS,
+                quality=bundle.manifest.quality.limits().__class__(),
+                bundle=bundle,
+                detector=self.judge,
+            )
+            for name in self.cameras
+        )
+        recipe = LoadedRecipe(
+            id=0,
+            name="test",
+            revision=1,
+            deadline_ms=self.deadline_ms,
+            capture_ms=self.capture_ms,
+            views=views,
+            model="0a1b2c3d",
+        )
+        return {0: recipe}
+
+    def _link(self, settings: LinkSettings, events: LinkEvents) -> MemoryLink:
+        return MemoryLink(self.broker, settings, events)
+
+    # What the witness sees and sends.
+
+    def on(self, topic: str) -> list[Message]:
+        return [message for message in list(self.messages) if message.topic == topic]
+
+    def heartbeats(self) -> list[wire.Heartbeat]:
+        return [wire.parse_heartbeat(message.payload) for message in self.on(wire.HEARTBEAT)]
+
+    def ready(self) -> bool:
+        beats = self.heartbeats()
+        return bool(beats) and beats[-1].ready
+
+    @property
+    def epoch(self) -> int:
+        return self.heartbeats()[-1].epoch
+
+    def results(self, topic: str = wire.RESULT) -> list[wire.Result]:
+        return [wire.parse_result(message.payload) for message in self.on(topic)]
+
+    def result(self, trig: int) -> wire.Result:
+        found: list[wire.Result] = []
+
+        def answered() -> bool:
+            found[:] = [result for result in self.results() if result.trig == trig]
+            return bool(found)
+
+        wait_until(answered, what=f"a result for trigger {trig}")
+        return found[0]
+
+    def send_trigger(self, trig: int, **changes: object) -> None:
+        fields = {
+            "session": SESSION,
+            "epoch": self.epoch,
+            "trig": trig,
+            "tick": 0,
+            "part": f"P{trig}",
+            "recipe": 0,
+            "deadline_ms": 0,
+        }
+        self.send(wire.TRIGGER, wire.encode_trigger(Trigger(**(fields | changes))))  # type: ignore[arg-type]
+
+    def send_ack(self, result: wire.Result, act: Act) -> None:
+        ack = Ack(session=result.sess, epoch=result.epoch, seq=result.seq, trig=result.trig, act=act)
+        self.send(wire.ACK, wire.encode_ack(ack))
+
+    def send(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+        wait_until(lambda: self.witness.connected, what="the witness's link")
+        assert self.witness.publish(topic, payload, qos=1, retain=retain)
+
+    def inspect(self, trig: int, **changes: object) -> wire.Result:
+        self.send_trigger(trig, **changes)
+        return self.result(trig)
+
+    # What the books say.
+
+    def records(self) -> dict[int, dict[str, object]]:
+        return {record["trig"]: record for record in export(self.store)}
+
+    def verified(self) -> VerifyReport:
+        return verify(self.store, image_problem(self.store / "spool"))
+
+
+def pause_until(deadline_ns: int) -> None:
+    """Block as a hanging driver would, until a monotonic instant."""
+    time.sleep(max(0.0, (deadline_ns - time.monotonic_ns()) / 1e9))
