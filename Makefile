@@ -7,7 +7,7 @@ PORT ?=
 DIR ?=
 SYSTEM := mosquitto=mosquitto ffmpeg=ffmpeg systemd-analyze=systemd mkfs.ext4=e2fsprogs
 
-.PHONY: help demo test lint test-train train lock wheel clean
+.PHONY: help demo test lint test-train docs lock wheel clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -39,6 +39,10 @@ lint: .venv/test.stamp ## formatting, ruff, mypy, import layers
 
 test-train: .venv-train/train.stamp ## the tests of training (PyTorch)
 	.venv-train/bin/python -m pytest tests/training
+
+docs: .venv/test.stamp ## write docs/commands.md and docs/images/verdict.jpg anew
+	.venv/bin/python docs/commands.py
+	.venv/bin/python docs/verdict_picture.py
 
 lock: ## write the locked requirements anew
 	requirements/lock.sh

@@ -1,4 +1,4 @@
-"""Measures a frame's quality, and whether it is the previous frame again. Pure; for 1080p well below a millisecond."""
+"""Measures a frame's quality, and whether it is the previous frame again. Pure; below a millisecond for 1080p."""
 
 import cv2
 import numpy as np
@@ -17,7 +17,8 @@ def measure(image: Image) -> FrameQuality:
     Everything is measured on the grey version at half size (mean of 2 x 2 pixels), which is four times cheaper than
     at full size and less sensitive to single hot pixels: ``brightness`` is its mean, ``contrast`` its 99th less its
     1st percentile, ``sharpness`` the 99.5th percentile of its absolute 4-neighbour Laplacian (saturated at 255),
-    ``clipped`` the share of its pixels at 255. A picture below 2 x 2 pixels is measured at its own size.
+    ``clipped`` the share of its pixels at 255. Every second row of that version is counted, for speed. A picture
+    below 2 x 2 pixels is measured at its own size.
     """
     height, width = image.shape[0] // 2, image.shape[1] // 2
     if height and width:
@@ -26,13 +27,14 @@ def measure(image: Image) -> FrameQuality:
         grey = cv2.cvtColor(cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY)
     else:
         grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-    levels = _histogram(grey)
-    edges = _histogram(cv2.convertScaleAbs(cv2.Laplacian(grey, cv2.CV_16S)))
+    counted = grey[::2]
+    levels = _histogram(counted)
+    edges = _histogram(cv2.convertScaleAbs(cv2.Laplacian(grey, cv2.CV_16S)[::2]))
     return FrameQuality(
-        brightness=float(levels @ np.arange(_LEVELS)) / grey.size,
+        brightness=float(levels @ np.arange(_LEVELS)) / counted.size,
         contrast=float(_percentile(levels, 0.99) - _percentile(levels, 0.01)),
         sharpness=float(_percentile(edges, 0.995)),
-        clipped=float(levels[-1]) / grey.size,
+        clipped=float(levels[-1]) / counted.size,
     )
 
 

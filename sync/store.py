@@ -172,7 +172,9 @@ def _remote_error(error: Exception, subject: str) -> RemoteError:
         fault, advice = _FAULTS[code[1]]
         return RemoteError(fault, f"{subject}: {code[1]}: {advice}")
     message = re.search(r"<Message>([^<]*)</Message>", text)
-    summary = f"{code[1]}: {message[1] if message else ''}" if code else " ".join(text.split())[:300]
+    # What comes before the dash repeats the address and how long it took.
+    plain = " ".join(text.rpartition(" - ")[2].split())[:300]
+    summary = f"{code[1]}: {message[1] if message else ''}" if code else plain
     if isinstance(error, PermissionDeniedError | UnauthenticatedError):
         return RemoteError(RemoteFault.DENIED, f"{subject}: {summary}: check the keys and what they may do")
     if not isinstance(error, BaseError | OSError):

@@ -3,6 +3,7 @@
 import typer
 
 from edge.cli import buffer, camera, config, ledger
+from edge.cli.bench import bench
 from edge.cli.demo import demo
 from edge.cli.evaluate import evaluate
 from edge.cli.inspect import inspect
@@ -19,7 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for verb in (inspect, sync, demo, plc_sim, status, evaluate, version):
+for verb in (inspect, sync, demo, plc_sim, status, evaluate, bench, version):
     app.command()(verb)
 for name, group in (("config", config.app), ("camera", camera.app), ("ledger", ledger.app), ("buffer", buffer.app)):
     app.add_typer(group, name=name)

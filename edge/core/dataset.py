@@ -153,7 +153,7 @@ def _image(
     if file.startswith("/") or "\\" in file or "\0" in file or ".." in file.split("/"):
         raise DatasetError(f"{where}: file_name {file!r} must be a path below images/")
     truth = entry.get("verdict")
-    if truth not in {"accept", "reject"} or not isinstance(truth, str):
+    if not isinstance(truth, str) or truth not in {"accept", "reject"}:
         raise DatasetError(f"{where} ({file}): verdict must be 'accept' or 'reject', not {truth!r:.60}")
     if group_field is not None and group_field not in entry:
         raise DatasetError(f"{where} ({file}): the group field {group_field!r} is missing; every image needs it")

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 
 from camera.errors import CameraError
+from camera.quality import identical
 from camera.source import Frame, Source, Timing
 from edge.core.codes import Code
 from edge.inspector.clock import NS_PER_MS
@@ -70,6 +71,6 @@ class Cameras:
         if not received_ns <= frame.captured_ns <= expose_by_ns:
             return Code.CAPTURE_OVERRUN
         # Two exposures of a real scene differ by noise; a source that replays files may show one picture twice.
-        if last is not None and frame.timing is not Timing.SIMULATED and np.array_equal(frame.image, last.image):
+        if last is not None and frame.timing is not Timing.SIMULATED and identical(frame.image, last.image):
             return Code.FRAME_IDENTICAL
         return Code.NONE

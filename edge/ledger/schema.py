@@ -31,6 +31,9 @@ _VERSION_1: Final = (
         BEGIN SELECT raise(ABORT, 'the ledger is append-only'); END""",
     """CREATE TRIGGER events_never_go BEFORE DELETE ON events
         BEGIN SELECT raise(ABORT, 'the ledger is append-only'); END""",
+    """CREATE TRIGGER events_in_order BEFORE INSERT ON events
+        WHEN NEW.id IS NOT (SELECT coalesce(max(id), 0) + 1 FROM events)
+        BEGIN SELECT raise(ABORT, 'the ledger is append-only'); END""",
     "CREATE TABLE head (one INTEGER PRIMARY KEY CHECK (one = 1), id INTEGER NOT NULL, hash BLOB NOT NULL) STRICT",
     """CREATE TABLE epochs (
         epoch INTEGER PRIMARY KEY, started_event INTEGER NOT NULL, started_at INTEGER NOT NULL, software TEXT NOT NULL,

@@ -16,7 +16,7 @@ from edge.ledger.schema import FILE_NAME, QUARTER_MS, connect_reader
 PAGE: Final = 1000
 OPEN_MS: Final = 30_000
 """A running station may owe a part its verdict for as long as this."""
-_TRIGGERS: Final = frozenset({"events_never_change", "events_never_go"})
+_TRIGGERS: Final = frozenset({"events_in_order", "events_never_change", "events_never_go"})
 _COUNTED: Final = (
     f"SELECT first_at / {QUARTER_MS}, outcome, coalesce(code, 0), count(*) FROM parts WHERE outcome IS NOT NULL "  # noqa: S608  # a constant
     "GROUP BY 1, 2, 3"

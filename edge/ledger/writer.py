@@ -18,6 +18,7 @@ LAST_RETRY_S: Final = 1.0
 PATIENCE_NS: Final = 1_000_000_000
 """A store that leaves an event waiting for longer is not healthy."""
 IDLE_S: Final = 0.1
+ABANDON_S: Final = 1.0
 
 logger = logging.getLogger(__name__)
 
@@ -125,12 +126,16 @@ class Writer:
         return entry.ticket
 
     def stop(self, bound_s: float) -> bool:
-        """End the thread once the last event is committed, or after ``bound_s`` seconds; tell whether it ended."""
+        """End the thread once the last event is committed, or give up after ``bound_s`` seconds.
+
+        Returns:
+            Whether the thread ended; False where the disk holds it.
+        """
         self._thread.join(bound_s)
         with self._changed:
             self._abandoned = True
             self._changed.notify()
-        self._thread.join(bound_s)
+        self._thread.join(ABANDON_S)
         self._checkpointer.stop()
         return not self._thread.is_alive()
 

@@ -1,5 +1,6 @@
 """Reading a spool that somebody else may be writing to; nothing here changes a file."""
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from edge.spool.sidecar import CAMERA_PATTERN, MAX_SIDECAR_BYTES, SideCar, SideC
 from edge.spool.stock import STORE_ID_FILE
 
 _DATE_PARTS: Final = (r"\d{4}", r"\d{2}", r"\d{2}")
-_FILE: Final = re.compile(rf"(\d{{1,10}})-(\d{{1,10}})-({CAMERA_PATTERN})\.(jpg|json)", re.ASCII)
+_FILE: Final = re.compile(rf"(0|[1-9]\d{{0,9}})-(0|[1-9]\d{{0,9}})-({CAMERA_PATTERN})\.(jpg|json)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +76,8 @@ def pictures_of(directory: Path, day: str) -> list[str]:
         SpoolError: the day's folder cannot be read.
     """
     matches = (_FILE.fullmatch(name) for name in _names(directory / day))
-    found = {(int(match[1]), int(match[2]), match[3]): match[0] for match in matches if match}
-    return [(PurePosixPath(day) / name).with_suffix(".jpg").as_posix() for _, name in sorted(found.items())]
+    found = {(int(match[1]), int(match[2]), match[3]) for match in matches if match}
+    return [f"{day}/{epoch}-{seq}-{camera}.jpg" for epoch, seq, camera in sorted(found)]
 
 
 def read_entry(directory: Path, image_path: str) -> SpooledImage:
@@ -106,7 +107,8 @@ def _broken(image_path: str, problem: str) -> SpooledImage:
 
 def _names(folder: Path) -> list[str]:
     try:
-        return [path.name for path in folder.iterdir()]
+        with os.scandir(folder) as entries:
+            return [entry.name for entry in entries]
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:

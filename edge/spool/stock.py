@@ -35,26 +35,29 @@ def take_stock(directory: Path) -> SpoolContents:
     temporaries = used = 0
     pictures: set[str] = set()
     sidecars: set[str] = set()
-    for folder, _, names in os.walk(directory, onerror=_raise):
-        removed = [name for name in names if is_temporary(name)]
-        for name in removed:
-            Path(folder, name).unlink()
+    folders = [directory]
+    while folders:
+        folder = folders.pop()
+        removed = 0
+        # scandir: a start must not take seconds because ten thousand pictures are kept.
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    # Years, months and days only: a disk's own lost+found is not ours to read.
+                    folders += [folder / entry.name] if entry.name.isdecimal() else []
+                elif is_temporary(entry.name):
+                    Path(entry.path).unlink()
+                    removed += 1
+                else:
+                    used += entry.stat(follow_symlinks=False).st_size
+                    stem, _, suffix = entry.path.rpartition(".")
+                    {"jpg": pictures, "json": sidecars}.get(suffix, set()).add(stem)
         if removed:
-            sync_folder(Path(folder))
-        temporaries += len(removed)
-        for name in set(names).difference(removed):
-            path = Path(folder, name)
-            used += path.lstat().st_size
-            kind = {".jpg": pictures, ".json": sidecars}.get(path.suffix)
-            if kind is not None:
-                kind.add(str(path.with_suffix("")))
+            sync_folder(folder)
+        temporaries += removed
     return SpoolContents(
         pictures=len(pictures), without_sidecar=len(pictures - sidecars), temporaries=temporaries, used_bytes=used
     )
-
-
-def _raise(error: OSError) -> None:
-    raise error
 
 
 def read_or_draw_id(directory: Path) -> str:

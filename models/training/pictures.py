@@ -1,8 +1,11 @@
 """Training pictures in memory: the network's own input and, beside it, which class lies where."""
 
 import hashlib
+import multiprocessing
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -107,26 +110,33 @@ def load_virtual(first_seed: int, count: int, settings: TrainingSettings, progre
 
     A defective part is followed by its twin, the same part drawn without its defects.
     """
-    pictures: list[TrainingPicture] = []
     per_seed = settings.virtual.parts_per_seed
-    for number in range(count):
-        progress("virtual line", number, count)
-        seed = first_seed + number // per_seed
-        line = VirtualLine(
-            VirtualParameters(
-                seed=seed,
-                defects=settings.virtual.defects,
-                lighting=_LIGHTS[seed % len(_LIGHTS)],
-            )
-        )
-        part = line.render(number % per_seed)
-        pictures.append(_virtual_picture(part, f"virtual-{seed}-{part.index}", settings))
-        if part.defects:
-            clean = line.render(part.index, clean=True)
-            pictures.append(_virtual_picture(clean, f"virtual-{seed}-{part.index}-clean", settings))
+    spans = [(first_seed + start // per_seed, min(per_seed, count - start)) for start in range(0, count, per_seed)]
+    pictures: list[TrainingPicture] = []
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(settings.workers, mp_context=spawn) as pool:
+        for number, rendered in enumerate(pool.map(partial(_render, settings=settings), spans)):
+            progress("virtual line", number * per_seed, count)
+            pictures += rendered
     hashes = [hashlib.sha256(picture.pixels.tobytes()).hexdigest() for picture in pictures]
     name = f"virtual line, {count} parts of the seeds from {first_seed}"
     return PictureSet(name=name, pictures=tuple(pictures), sha256=_fingerprint(hashes))
+
+
+def _render(span: tuple[int, int], settings: TrainingSettings) -> list[TrainingPicture]:
+    """Return the first parts of one seed; ``span`` is the seed and how many."""
+    seed, parts = span
+    line = VirtualLine(
+        VirtualParameters(seed=seed, defects=settings.virtual.defects, lighting=_LIGHTS[seed % len(_LIGHTS)])
+    )
+    pictures: list[TrainingPicture] = []
+    for index in range(parts):
+        part = line.render(index)
+        pictures.append(_virtual_picture(part, f"virtual-{seed}-{index}", settings))
+        if part.defects:
+            clean = line.render(index, clean=True)
+            pictures.append(_virtual_picture(clean, f"virtual-{seed}-{index}-clean", settings))
+    return pictures
 
 
 def _virtual_picture(part: VirtualPart, name: str, settings: TrainingSettings) -> TrainingPicture:

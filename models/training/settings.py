@@ -24,8 +24,8 @@ class VirtualSettings(_Settings):
     Each seed has its own phones, so that many seeds mean many phones.
     """
 
-    parts: Annotated[int, Field(ge=8)] = 480
-    held_out: Annotated[int, Field(ge=8)] = 120
+    parts: Annotated[int, Field(ge=8)] = 360
+    held_out: Annotated[int, Field(ge=8)] = 96
     parts_per_seed: Annotated[int, Field(ge=4)] = 12
     defects: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.6
     first_seed: Annotated[int, Field(ge=0)] = 1000
@@ -34,7 +34,7 @@ class VirtualSettings(_Settings):
 class OptimiserSettings(_Settings):
     """How the network is fitted: crops of ``crop`` input pixels, ``batch`` at a time, for ``steps`` steps."""
 
-    steps: Annotated[int, Field(ge=1)] = 1800
+    steps: Annotated[int, Field(ge=1)] = 1400
     crop: Annotated[int, Field(ge=64, multiple_of=32)] = 320
     batch: Annotated[int, Field(ge=2)] = 10
     learning_rate: Annotated[float, Field(gt=0.0)] = 4e-3
@@ -70,7 +70,7 @@ class TrainingSettings(_Settings):
     output: Path
     photos: tuple[Path, ...] = ()
     folds: tuple[tuple[str, ...], ...] = ()
-    fold_steps: Annotated[int, Field(ge=1)] = 1400
+    fold_steps: Annotated[int, Field(ge=1)] = 1000
     classes: tuple[str, ...] = ("oil", "scratch", "stain", "crack", "chip")
     width: Annotated[int, Field(multiple_of=32)] = 960
     height: Annotated[int, Field(multiple_of=32)] = 544

@@ -80,9 +80,7 @@ def finish(
     }
     card = model_card(manifest, metrics, settings.notes)
     settings.output.mkdir(parents=True, exist_ok=True)
-    bundle = write(
-        settings.output, detector, _golden_pictures(settings), metrics, (card, report_page(manifest, card))
-    )
+    bundle = write(settings.output, detector, _golden_pictures(settings), metrics, (card, report_page(manifest, card)))
     (settings.output / "MODEL_CARD.md").write_text(card, encoding="utf-8")
     progress("quantising", 1, 1)
     return bundle

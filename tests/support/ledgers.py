@@ -1,7 +1,7 @@
 """Events for tests of the ledger and of what reads it."""
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -128,13 +128,12 @@ def write(directory: Path, events: Iterable[Event]) -> None:
 
 
 @contextmanager
-def tampering(directory: Path):  # noqa: ANN201  # a generator of a connection
+def tampering(directory: Path) -> Iterator[sqlite3.Connection]:
     """Open the ledger's file as somebody who knows how to get past what protects it."""
     with closing(sqlite3.connect(directory / FILE_NAME, isolation_level=None)) as connection:
-        connection.execute("DROP TRIGGER events_never_change")
-        connection.execute("DROP TRIGGER events_never_go")
+        triggers = connection.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'").fetchall()
+        for name, _ in triggers:
+            connection.execute(f"DROP TRIGGER {name}")
         yield connection
-        connection.executescript(
-            """CREATE TRIGGER events_never_change BEFORE UPDATE ON events BEGIN SELECT raise(ABORT, ''); END;
-            CREATE TRIGGER events_never_go BEFORE DELETE ON events BEGIN SELECT raise(ABORT, ''); END;"""
-        )
+        for _, sql in triggers:
+            connection.execute(sql)

@@ -84,6 +84,8 @@ def test_left_temporaries_go_and_orphans_are_counted(tmp_path: Path, caplog: pyt
     stored = spool.store(request())
     day = spool.directory / DAY
     (day / ".3-2-top.jpg.tmp").write_bytes(b"half")
+    (spool.directory / "lost+found").mkdir()
+    (spool.directory / "lost+found" / ".x.tmp").write_bytes(b"not ours")
     (day / "3-4-top.jpg").write_bytes(b"an image whose side-car was not written any more")
     with caplog.at_level(logging.INFO):
         again = open_spool(spool.directory)

@@ -94,6 +94,13 @@ def test_sending_again_after_a_lost_state_creates_nothing(station: Station) -> N
     assert len(station.objects.order) == 2
 
 
+def test_a_picture_that_arrived_without_its_side_car_is_completed(station: Station) -> None:
+    station.spool.store(request(1))
+    station.objects.objects[station.key("3-1-top.jpg")] = station.expected()[station.key("3-1-top.jpg")]
+    assert station.run().outcomes == {UploadState.DONE: 1}
+    assert station.objects.order == [station.key("3-1-top.json")]
+
+
 @pytest.mark.parametrize("name", ["3-1-top.jpg", "3-1-top.json"])
 def test_an_object_of_other_content_is_left_and_raised(
     station: Station, name: str, caplog: pytest.LogCaptureFixture

@@ -1,0 +1,102 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.errors import PictureError
+from models.preprocess import InputSize, prepare, to_int8
+
+SIZE = InputSize(width=960, height=544)
+sides = st.integers(1, 700)
+
+
+def picture(height: int, width: int, channels: int = 3) -> np.ndarray:
+    values = np.random.default_rng(height * 1000 + width).integers(0, 256, (height, width, channels), np.uint8)
+    return values if channels > 1 else values[:, :, 0]
+
+
+def test_full_hd_is_halved_exactly_and_centred() -> None:
+    image = picture(1080, 1920)
+    prepared = prepare(image, SIZE, 128)
+    blocks = image.reshape(540, 2, 960, 2, 3).astype(np.int64).sum(axis=(1, 3))
+    assert prepared.pixels.shape == (544, 960, 3)
+    assert np.array_equal(prepared.pixels[2:542], (blocks + 2) // 4)
+    assert (prepared.pixels[:2] == 128).all()
+    assert (prepared.pixels[542:] == 128).all()
+    assert (prepared.geometry.scale_x, prepared.geometry.scale_y, prepared.geometry.top) == (0.5, 0.5, 2)
+
+
+def test_the_network_s_own_size_passes_unchanged() -> None:
+    image = picture(544, 960)
+    assert np.array_equal(prepare(image, SIZE, 128).pixels, image)
+
+
+def test_int8_is_the_normalised_value() -> None:
+    levels = np.arange(256, dtype=np.uint8)
+    assert np.array_equal(to_int8(levels) / 128.0, (levels.astype(float) - 128.0) / 128.0)
+
+
+@pytest.mark.parametrize(("height", "width"), [(300, 200), (4000, 3000), (1, 5000), (7, 1), (2160, 3840)])
+def test_any_size_keeps_its_aspect(height: int, width: int) -> None:
+    geometry = prepare(picture(height, width), SIZE, 0).geometry
+    fit = min(960 / width, 544 / height)
+    assert abs(geometry.scale_x * width - max(fit * width, 1)) <= 1
+    assert abs(geometry.scale_y * height - max(fit * height, 1)) <= 1
+
+
+def test_grey_pictures_become_colour_and_back() -> None:
+    grey = picture(272, 480, 1)
+    coloured = prepare(grey, SIZE, 0).pixels
+    assert np.array_equal(coloured[:, :, 0], coloured[:, :, 2])
+    assert prepare(picture(272, 480), InputSize(width=480, height=272, colour=False), 0).pixels.shape == (272, 480, 1)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        np.zeros((5, 5, 4), np.uint8),
+        np.zeros((5, 5, 3), np.float32),
+        np.zeros((0, 5, 3), np.uint8),
+        np.zeros(5, np.uint8),
+        np.zeros((2, 20_000), np.uint8),
+        None,
+    ],
+)
+def test_what_is_no_picture_is_refused(image: np.ndarray) -> None:
+    with pytest.raises(PictureError, match="picture"):
+        prepare(image, SIZE, 0)
+
+
+@pytest.mark.parametrize("region", [(0, 0, 0, 5), (-1, 0, 5, 5), (0, 0, 101, 5), (0, 98, 5, 5)])
+def test_a_region_outside_the_picture_is_refused(region: tuple[int, int, int, int]) -> None:
+    with pytest.raises(PictureError, match="roi"):
+        prepare(picture(100, 100), SIZE, 0, region)
+
+
+def test_a_region_is_what_the_network_sees() -> None:
+    image = picture(1080, 1920)
+    part = prepare(image, SIZE, 128, (100, 200, 960, 544))
+    assert np.array_equal(part.pixels, image[200:744, 100:1060])
+    assert part.geometry.to_picture(0, 0, 960, 544) == (100, 200, 960, 544)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data(), sides, sides)
+def test_boxes_come_back_to_where_they_were(data: st.DataObject, height: int, width: int) -> None:
+    region_width, region_height = data.draw(st.integers(1, width)), data.draw(st.integers(1, height))
+    region = (
+        data.draw(st.integers(0, width - region_width)),
+        data.draw(st.integers(0, height - region_height)),
+        region_width,
+        region_height,
+    )
+    prepared = prepare(np.zeros((height, width, 3), np.uint8), InputSize(width=128, height=96), 7, region)
+    assert prepared.pixels.shape == (96, 128, 3)
+    geometry = prepared.geometry
+    low = geometry.to_input(region[0], region[1])
+    high = geometry.to_input(region[0] + region_width, region[1] + region_height)
+    assert -1e-6 <= low[0] < high[0] <= 128 + 1e-6
+    assert -1e-6 <= low[1] < high[1] <= 96 + 1e-6
+    assert geometry.to_picture(low[0], low[1], high[0] - low[0], high[1] - low[1]) == region
+    inside = geometry.to_picture(0, 0, 128, 96)
+    assert inside == region
