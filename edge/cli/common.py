@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import IntEnum
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -69,10 +69,26 @@ def explained() -> Iterator[None]:
 
 
 def stop_event() -> threading.Event:
-    """Return an event that SIGTERM and SIGINT set; to be called in the main thread."""
+    """Return an event that SIGTERM and SIGINT set; to be called in the main thread.
+
+    The handler only writes to a pipe: an event set from a signal handler can meet its own lock, held by the very
+    thread that the signal interrupted.
+    """
     event = threading.Event()
+    receiver, sender = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    os.set_blocking(receiver, True)
+
+    def wait() -> None:
+        os.read(receiver, 1)
+        event.set()
+
+    def note(_number: int, _frame: object) -> None:
+        with suppress(BlockingIOError):
+            os.write(sender, b"!")
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: event.set())
+        signal.signal(number, note)
+    threading.Thread(target=wait, name="signals", daemon=True).start()
     return event
 
 

@@ -27,10 +27,9 @@ from edge.ledger import EpochOpening, Ledger
 from edge.line.link import Link, LinkEvents, Message
 from edge.line.mqtt import MqttLink
 from edge.line.settings import LinkSettings, station_client_id
+from edge.spool import SPOOL_FOLDER
 from edge.spool.sidecar import StationName
 from edge.spool.store import Spool
-
-SPOOL_FOLDER: Final = "spool"
 
 _LOG: Final = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from edge.ledger.errors import LedgerError
+from edge.ledger.errors import FAILURES, LedgerError
 from edge.ledger.schema import connect_writer
 
 IDLE_BYTES: Final = 1 << 20
@@ -61,7 +61,7 @@ class Checkpointer:
                 if connection is None:
                     connection = connect_writer(self._path, create=False)
                 connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-            except (sqlite3.Error, LedgerError) as error:
+            except (*FAILURES, LedgerError) as error:
                 logger.warning("%s: the write-ahead log was not moved: %s", self._path, error)
                 _close(connection)
                 connection = None

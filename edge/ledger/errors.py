@@ -5,6 +5,9 @@ from pathlib import Path
 from typing import Final
 
 _CORRUPT: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT})
+FAILURES: Final = (sqlite3.Error, OSError, UnicodeError)
+"""What SQLite raises about a file; its message itself may be unreadable where it quotes a damaged one."""
+
 _PRIMARY: Final = 0xFF  # an extended SQLite result code holds the primary one in its low byte
 
 
@@ -52,11 +55,11 @@ class LedgerClosedError(LedgerError):
     """The ledger is not open for events: no epoch was started, or it was closed."""
 
 
-def explain(error: sqlite3.Error | OSError, path: Path) -> LedgerError:
-    """Return the ledger's error for one of SQLite or the operating system about the file at ``path``."""
+def explain(error: Exception, path: Path) -> LedgerError:
+    """Return the ledger's error for one of :data:`FAILURES` about the file at ``path``."""
     code = getattr(error, "sqlite_errorcode", None)
     primary = None if code is None else code & _PRIMARY
-    if primary in _CORRUPT:
+    if primary in _CORRUPT or isinstance(error, UnicodeError):
         return LedgerCorruptError(
             f"{path}: damaged, or not a ledger ({error}); keep a copy, then move ledger.db* away and restart"
         )

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from edge.core.types import Decision
 from edge.core.wire import VERSION
-from edge.ledger.errors import LedgerCorruptError, explain
+from edge.ledger.errors import FAILURES, LedgerCorruptError, explain
 from edge.ledger.parts import LOSS, Part
 from edge.ledger.schema import FILE_NAME, connect_reader
 
@@ -73,9 +73,9 @@ def read_page(
         for first, *image in connection.execute(_IMAGES, (min(firsts), max(firsts))):
             images[first].append((image[0], image[1], image[2], bool(image[3])))
         return [(part.first_event, _fields(part, body, images[part.first_event])) for part, body in parts]
-    except sqlite3.Error as error:
+    except FAILURES as error:
         raise explain(error, path) from error
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
         raise LedgerCorruptError(
             f"{path}: an event's body is damaged ({error}); run linegate ledger verify to see where"
         ) from error

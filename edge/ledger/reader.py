@@ -1,13 +1,12 @@
 """What is going on now: the counts of a day and the last parts, at a cost that does not grow with the ledger."""
 
-import sqlite3
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
 from edge.core.types import Decision
-from edge.ledger.errors import explain
+from edge.ledger.errors import FAILURES, LedgerCorruptError, explain
 from edge.ledger.export import LAST_PARTS, read_page
 from edge.ledger.lock import is_held
 from edge.ledger.parts import LOSS
@@ -31,6 +30,8 @@ def counts(directory: Path, since_utc_ms: int) -> dict[str, Any]:
     """
     path = directory / FILE_NAME
     first = since_utc_ms // QUARTER_MS
+    outcomes: Counter[str] = Counter()
+    codes: Counter[str] = Counter()
     with closing(connect_reader(path)) as connection:
         try:
             rows = connection.execute(
@@ -43,13 +44,13 @@ def counts(directory: Path, since_utc_ms: int) -> dict[str, Any]:
                 "SELECT epoch, started_at, software, config_hash, ended_at, reason FROM epochs "
                 "ORDER BY epoch DESC LIMIT 1"
             ).fetchone()
-        except sqlite3.Error as error:
+            for outcome, code, parts in rows:
+                outcomes[outcome] += parts
+                codes[str(code)] += parts
+        except FAILURES as error:
             raise explain(error, path) from error
-    outcomes: Counter[str] = Counter()
-    codes: Counter[str] = Counter()
-    for outcome, code, parts in rows:
-        outcomes[outcome] += parts
-        codes[str(code)] += parts
+        except TypeError as error:
+            raise LedgerCorruptError(f"{path}: damaged ({error}); run linegate ledger verify to see where") from error
     names = ("epoch", "started_at", "software", "config_hash", "ended_at", "reason")
     return {
         "since": first * QUARTER_MS,

@@ -14,7 +14,14 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
-from edge.ledger.errors import LedgerCorruptError, LedgerError, LedgerMissingError, LedgerVersionError, explain
+from edge.ledger.errors import (
+    FAILURES,
+    LedgerCorruptError,
+    LedgerError,
+    LedgerMissingError,
+    LedgerVersionError,
+    explain,
+)
 
 FILE_NAME: Final = "ledger.db"
 APPLICATION_ID: Final = 0x4C474C31  # "LGL1"
@@ -99,7 +106,7 @@ def connect_writer(path: Path, *, create: bool) -> sqlite3.Connection:
         connection.execute("PRAGMA wal_autocheckpoint = 0").fetchall()
         if create:
             _migrate(connection, version)
-    except (sqlite3.Error, OSError) as error:
+    except FAILURES as error:
         _close(connection)
         raise explain(error, path) from error
     except LedgerError:
@@ -118,14 +125,14 @@ def connect_reader(path: Path) -> sqlite3.Connection:
         if not path.exists():
             raise LedgerMissingError(f"{path}: there is no ledger here; check the store's path (--store, or [store])")
         return _open_reader(path, "mode=ro")
-    except (sqlite3.Error, OSError) as error:
+    except FAILURES as error:
         # On a read-only medium no shared-memory file can be made; without a WAL the file alone is the whole truth.
         primary = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if primary != sqlite3.SQLITE_CANTOPEN or path.with_name(path.name + "-wal").exists():
             raise explain(error, path) from error
     try:
         return _open_reader(path, "mode=ro&immutable=1")
-    except (sqlite3.Error, OSError) as error:
+    except FAILURES as error:
         raise explain(error, path) from error
 
 
@@ -138,7 +145,7 @@ def _open_reader(path: Path, mode: str) -> sqlite3.Connection:
             raise LedgerVersionError(
                 f"{path}: written by older software (version {version} of {VERSION}); start linegate inspect once"
             )
-    except (sqlite3.Error, LedgerError):
+    except (*FAILURES, LedgerError):
         connection.close()
         raise
     return connection

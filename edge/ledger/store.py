@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 
 from edge.core.events import Event
 from edge.ledger.codec import anomaly
-from edge.ledger.errors import LedgerCorruptError, LedgerError, explain
+from edge.ledger.errors import FAILURES, LedgerCorruptError, LedgerError, explain
 from edge.ledger.record import Tail, read_tail, record, write_tail
 from edge.ledger.schema import connect_writer
 
@@ -39,7 +39,7 @@ class Store:
             self._file = self._identity()
             self.tail = read_tail(self._connection)
             _sync_directory(path.parent)
-        except (sqlite3.Error, OSError) as error:
+        except FAILURES as error:
             self.close()
             raise explain(error, path) from error
         self._attempt: _Attempt | None = None
@@ -55,7 +55,7 @@ class Store:
             tail, result = work(connection, self.tail)
             write_tail(connection, tail)
             connection.execute("COMMIT")
-        except (sqlite3.Error, OSError) as error:
+        except FAILURES as error:
             self._abandon()
             raise explain(error, self.path) from error
         except LedgerError:
@@ -88,7 +88,7 @@ class Store:
             write_tail(connection, tail)
             self._attempt = _Attempt(tail, refusals)
             connection.execute("COMMIT")
-        except (sqlite3.Error, OSError) as error:
+        except FAILURES as error:
             self._abandon()
             raise explain(error, self.path) from error
         except LedgerError:
@@ -110,7 +110,7 @@ class Store:
                 self._connection = connect_writer(self.path, create=False)
             self._connection.execute("BEGIN IMMEDIATE")
             tail = read_tail(self._connection)
-        except (sqlite3.Error, OSError) as error:
+        except FAILURES as error:
             self._abandon()
             raise explain(error, self.path) from error
         except LedgerError:
@@ -182,7 +182,7 @@ class Store:
 
 def is_storage_failure(error: Exception) -> bool:
     """Tell a failure of the storage, which a retry may cure, from one of the event itself."""
-    if isinstance(error, OSError | sqlite3.OperationalError | sqlite3.InternalError | LedgerError):
+    if isinstance(error, OSError | sqlite3.OperationalError | sqlite3.InternalError | UnicodeDecodeError | LedgerError):
         return True
     return type(error) is sqlite3.DatabaseError
 

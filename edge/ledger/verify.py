@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from edge.ledger.audit import Audit
-from edge.ledger.errors import LedgerCorruptError, explain
+from edge.ledger.errors import FAILURES, LedgerCorruptError, explain
 from edge.ledger.lock import is_held
 from edge.ledger.pictures import ImageCheck, check_images
 from edge.ledger.report import Findings, VerifyReport
@@ -59,9 +59,9 @@ def verify(directory: Path, image_check: ImageCheck | None = None) -> VerifyRepo
                 images = check_images(connection, findings, image_check, running=running)
         except sqlite3.OperationalError as error:
             raise explain(error, path) from error
-        except sqlite3.Error as error:
+        except FAILURES as error:
             findings.add(str(explain(error, path)))
-        except (ValueError, TypeError, AttributeError) as error:
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
             findings.add(str(LedgerCorruptError(f"{path}: a row is damaged beyond reading ({error})")))
     return VerifyReport(
         problems=tuple(findings.listed),

@@ -21,7 +21,7 @@ from paho.mqtt.enums import CallbackAPIVersion, LogLevel, MQTTErrorCode, MQTTPro
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edge.line.delivery import QUEUE, WINDOW, Outgoing, guarded
+from edge.line.delivery import QUEUE, WINDOW, Outgoing, guarded, room
 from edge.line.link import LinkEvents, Message
 from edge.line.settings import KEEPALIVE_S, BrokerAddress, LinkSettings, tls_context
 
@@ -72,7 +72,7 @@ class Connection:
             if not self._open or len(self._queue) >= QUEUE:
                 return False
             if outgoing.qos:
-                if self._in_flight >= self._window:
+                if self._in_flight >= room(outgoing.topic, self._window):
                     return False
                 self._in_flight += 1
             self._queue.append(outgoing)
@@ -163,7 +163,8 @@ class Connection:
     def _send_queued(self) -> None:
         while self._queue and self._client.socket() is not None:
             outgoing = self._queue.popleft()
-            info = self._client.publish(outgoing.topic, outgoing.payload, outgoing.qos, outgoing.retain)
+            topic = f"{self._settings.base_topic}/{outgoing.topic}"
+            info = self._client.publish(topic, outgoing.payload, outgoing.qos, outgoing.retain)
             if outgoing.qos:
                 self._unacknowledged[info.mid] = (outgoing.token, time.monotonic())
 

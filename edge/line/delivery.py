@@ -5,18 +5,28 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from edge.core import wire
+
 LOGGER: Final = logging.getLogger(__name__)
 
 WINDOW: Final = 20
 """How many QoS 1 messages may be unacknowledged at once: what mosquitto allows unless told otherwise."""
 
+REPLAY_SHARE: Final = 2
+"""What is replayed (``hist/result``) may fill the window's half only: a live result must never wait behind it."""
+
 QUEUE: Final = 64
 """How many messages other threads may hand over before the network thread has taken one."""
 
 
+def room(topic: str, window: int) -> int:
+    """Return how many messages may be unacknowledged when one goes out on this topic (below the base)."""
+    return max(1, window // REPLAY_SHARE) if topic == wire.HISTORY else window
+
+
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A message on its way to the network thread; ``topic`` is complete."""
+    """A message on its way to the network thread; ``topic`` is below the base topic."""
 
     topic: str
     payload: bytes

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from edge.line.delivery import WINDOW, guarded
+from edge.line.delivery import WINDOW, guarded, room
 from edge.line.link import LinkEvents, Message
 from edge.line.settings import LinkSettings, check
 
@@ -129,7 +129,7 @@ class MemoryLink:
     def publish(self, topic: str, payload: bytes, *, qos: int, retain: bool = False, token: object = None) -> bool:
         """Hand a message to the broker, or return False: nothing is ever queued for later."""
         with self._lock:
-            if not self._connected or (qos and self._in_flight >= WINDOW):
+            if not self._connected or (qos and self._in_flight >= room(topic, WINDOW)):
                 return False
             generation = self._generation
             self._in_flight += 1 if qos else 0

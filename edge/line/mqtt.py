@@ -80,12 +80,13 @@ class MqttLink:
     def publish(self, topic: str, payload: bytes, *, qos: int, retain: bool = False, token: object = None) -> bool:
         """Hand a message to the network thread; False while disconnected or with 20 messages unacknowledged.
 
+        For ``hist/result`` the bound is 10, so that a replay leaves room for live results.
         True means that it leaves on the present connection or never.
         """
         connection = self._connection
         if connection is None:
             return False
-        return connection.offer(Outgoing(f"{self._settings.base_topic}/{topic}", payload, qos, retain, token))
+        return connection.offer(Outgoing(topic, payload, qos, retain, token))
 
     def close(self, farewell: tuple[str, bytes] | None = None) -> None:
         """Publish the retained farewell if connected, wait up to 1 s for its acknowledgement, and disconnect.

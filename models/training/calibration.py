@@ -11,6 +11,8 @@ from models.postprocess import probability
 from models.training.settings import DecisionSettings
 
 _ITERATIONS = 100
+_STEP_MIN = 1e-8
+_GAIN_MIN = 1e-10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,11 +46,11 @@ def fit_platt(logits: NDArray[np.float64], defective: NDArray[np.bool_]) -> tupl
         curvature = (design * (expected * (1 - expected))[:, np.newaxis]).T @ design + 1e-9 * np.eye(2)
         step = np.linalg.solve(curvature, gradient)
         size = 1.0
-        while _deviance(design @ (weights - size * step), targets) > loss + 1e-12 and size > 1e-8:
+        while _deviance(design @ (weights - size * step), targets) > loss + 1e-12 and size > _STEP_MIN:
             size /= 2.0
         weights = weights - size * step
         previous, loss = loss, _deviance(design @ weights, targets)
-        if previous - loss < 1e-10:
+        if previous - loss < _GAIN_MIN:
             break
     slope, intercept = float(weights[0]), float(weights[1])
     if slope <= 0.0:

@@ -24,9 +24,9 @@ def fold_batch_norms(network: nn.Module) -> nn.Module:
     """Return a copy in inference mode whose batch norms are folded into the convolutions before them."""
     folded = copy.deepcopy(network).eval()
     for module in list(folded.modules()):
-        if isinstance(module, nn.Sequential) and len(module) >= 2 and isinstance(module[1], nn.BatchNorm2d):
-            module[0] = fuse_conv_bn_eval(module[0], module[1])
-            module[1] = nn.Identity()
+        match list(module) if isinstance(module, nn.Sequential) else []:
+            case [nn.Conv2d() as convolution, nn.BatchNorm2d() as norm, *_]:
+                module[0], module[1] = fuse_conv_bn_eval(convolution, norm), nn.Identity()
     return folded
 
 

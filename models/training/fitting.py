@@ -18,6 +18,7 @@ from models.training.settings import OptimiserSettings
 
 _HARD_SHARE = 0.02
 _QUEUE = 4
+_DECISIVE_CELLS = 4
 
 
 def fit_network(
@@ -31,8 +32,8 @@ def fit_network(
 ) -> DefectNetwork:
     """Train from scratch and return the network of exponentially averaged weights, in evaluation mode.
 
-    AdamW with a one-cycle learning rate; forward and backward passes in bfloat16. ``after_step`` is called with the number
-    of steps done.
+    AdamW with a one-cycle learning rate; forward and backward passes in bfloat16. ``after_step`` is called with the
+    number of steps done.
     """
     torch.manual_seed(seed)
     torch.set_num_threads(1)  # see run_jobs: processes, not threads, share the cores
@@ -85,7 +86,7 @@ def _crop_loss(logits: Tensor, defect: Tensor, known: Tensor) -> Tensor:
     flat = logits[:, 0].masked_fill(~known, -20.0).flatten(1)
     highest = flat.topk(8, dim=1).values.mean(dim=1)
     cells = defect.flatten(1).sum(dim=1)
-    decided = (cells == 0) | (cells >= 4)  # a corner of a defect at the crop's border decides nothing
+    decided = (cells == 0) | (cells >= _DECISIVE_CELLS)  # a corner of a defect at the crop's border decides nothing
     if not decided.any():
         return torch.zeros(())
     return functional.binary_cross_entropy_with_logits(highest[decided], (cells[decided] > 0).float())

@@ -4,14 +4,15 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edge.core.dataset import DatasetImage
 from edge.core.policy import judge_view
-from edge.core.types import Limits, ViewJudgement
+from edge.core.statistics import auroc
+from edge.core.types import Decision, Limits, ViewJudgement
 from models.bundle import Manifest
 from models.evaluation import JudgedImage, evaluate_dataset
 from models.postprocess import LogitMap, extract_boxes, picture_score, top_mean
-from models.quantisation import Quantisation
 from models.training.calibration import ScoredPicture
 from models.training.jobs import MAP_QUANTISATION
 from models.training.pictures import TrainingPicture
@@ -33,12 +34,29 @@ def scored(unseen: Iterable[Unseen], top_cells: int) -> list[ScoredPicture]:
     ]
 
 
-def evaluated(unseen: Sequence[Unseen], manifest: Manifest) -> dict[str, Any]:
-    """Return the evaluation of these pictures under a bundle's calibration and limits, without the per-image list."""
+def evaluated(unseen: Sequence[Unseen], manifest: Manifest, *, by_group: bool) -> dict[str, Any]:
+    """Return the evaluation of these pictures under a bundle's calibration and limits.
+
+    The list of pictures is left out, as a bundle should stay small; ``per_group`` holds, where asked for, AUROC and
+    counts of accept, reject and cannot-judge by truth.
+    """
     limits = manifest.decision.limits()
     report = evaluate_dataset((_judged(picture, stored, manifest, limits) for picture, stored in unseen), limits)
-    del report["per_image"], report["latency_ms"]  # the one is too long for a bundle, the other was not measured
+    pictures = report.pop("per_image")
+    del report["latency_ms"]  # not measured here
+    groups = sorted({picture["group"] for picture in pictures}) if by_group else []
+    report["per_group"] = {name: _group([one for one in pictures if one["group"] == name]) for name in groups}
     return report
+
+
+def _group(pictures: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    bad = [one for one in pictures if one["truth"] == "reject"]
+    good = [one for one in pictures if one["truth"] == "accept"]
+    return {
+        "auroc": auroc([one["score"] for one in bad], [one["score"] for one in good]),
+        "bad": [sum(one["verdict"] == decision.label for one in bad) for decision in Decision],
+        "good": [sum(one["verdict"] == decision.label for one in good) for decision in Decision],
+    }
 
 
 def _judged(
@@ -46,10 +64,9 @@ def _judged(
     stored: LogitMap,
     manifest: Manifest,
     limits: Limits,
-    quantisation: Quantisation = MAP_QUANTISATION,
 ) -> JudgedImage:
-    boxes = extract_boxes(stored, quantisation, manifest, picture.geometry)
-    score = picture_score(stored, quantisation, manifest.calibration)
+    boxes = extract_boxes(stored, MAP_QUANTISATION, manifest, picture.geometry)
+    score = picture_score(stored, MAP_QUANTISATION, manifest.calibration)
     verdict = judge_view(ViewJudgement(camera="held-out", score=score, boxes=boxes, limits=limits))
     entry = DatasetImage(
         id=picture.name,
@@ -65,7 +82,7 @@ def _judged(
     )
 
 
-def _mask(picture: TrainingPicture) -> np.ndarray[Any, np.dtype[np.bool_]] | None:
+def _mask(picture: TrainingPicture) -> NDArray[np.bool_] | None:
     """Return the defects in pixels of the picture as taken, from the labels at the network's size."""
     if not picture.boxes:
         return None

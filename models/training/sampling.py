@@ -15,6 +15,11 @@ _PATCH_MARGIN = 8
 _PATCH_MAX = 260
 _STRIDE = 4
 _COVERED = 0.25
+_PATCH_CELLS_MIN = 6
+_HALF = 0.5
+_BLUR_SHARE = 0.3
+_SHARPEN_SHARE = 0.2
+_NOISE_SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -41,7 +46,7 @@ def cut_patches(pictures: Sequence[TrainingPicture]) -> list[Patch]:
         count, _, extents, _ = cv2.connectedComponentsWithStats(known, connectivity=8)
         for label in range(1, count):
             x, y, width, height = extents[label, :4].tolist()
-            if max(width, height) > _PATCH_MAX or extents[label, 4] < 6:
+            if max(width, height) > _PATCH_MAX or extents[label, 4] < _PATCH_CELLS_MIN:
                 continue
             window = np.s_[
                 max(y - _PATCH_MARGIN, 0) : y + height + _PATCH_MARGIN,
@@ -132,7 +137,7 @@ class CropSampler:
         row, column = int(random.integers(self._crop - height)), int(random.integers(self._crop - width))
         window = np.s_[row : row + height, column : column + width]
         source, painted = patch.pixels, patch.labels
-        if random.random() < 0.5:
+        if random.random() < _HALF:
             other_row, other_column = random.integers(self._crop - height), random.integers(self._crop - width)
             elsewhere = np.s_[other_row : other_row + height, other_column : other_column + width]
             if labels[elsewhere].any() or labels[window].any():
@@ -157,14 +162,13 @@ def relight(pixels: NDArray[np.uint8], random: np.random.Generator) -> NDArray[n
     curve = levels[:, np.newaxis] ** np.exp(random.normal(0.0, 0.15)) * gain + random.normal(0.0, 0.015)
     table = np.clip(np.rint(curve * 255.0), 0, 255).astype(np.uint8)
     lit = cv2.LUT(pixels, table.reshape(1, 256, 3))
-    if random.random() < 0.3:
+    if random.random() < _BLUR_SHARE:
         lit = cv2.GaussianBlur(lit, (0, 0), random.uniform(0.3, 1.0))
-    elif random.random() < 0.2:
+    elif random.random() < _SHARPEN_SHARE:
         lit = cv2.addWeighted(lit, 1.5, cv2.GaussianBlur(lit, (0, 0), 1.0), -0.5, 0.0)
-    if random.random() < 0.5:
-        noise = np.empty(lit.shape, np.int16)
-        cv2.randn(noise, (0, 0, 0), (random.uniform(0.5, 5.0),) * 3)
-        lit = cv2.add(lit, noise, dtype=cv2.CV_8U)
+    if random.random() < _NOISE_SHARE:
+        noise = random.standard_normal(lit.shape, np.float32) * random.uniform(0.5, 5.0)
+        lit = np.clip(np.rint(lit + noise), 0, 255).astype(np.uint8)
     return lit
 
 
@@ -184,7 +188,7 @@ def stride_labels(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def _turned(patch: Patch, random: np.random.Generator) -> Patch:
     turns = int(random.integers(4))
     pixels, labels = np.rot90(patch.pixels, turns), np.rot90(patch.labels, turns)
-    if random.random() < 0.5:
+    if random.random() < _HALF:
         pixels, labels = pixels[:, ::-1], labels[:, ::-1]
     return Patch(pixels=np.ascontiguousarray(pixels), labels=np.ascontiguousarray(labels))
 

@@ -72,8 +72,8 @@ def finish(
     model = quantise(export_float(network, settings.height, settings.width), _range_pictures(pools))
     detector = loaded(manifest, model, threads=2)
     metrics = {
-        "photos_out_of_fold": evaluated(photos, manifest) if photos else None,
-        "virtual_held_out": evaluated(virtual, manifest),
+        "photos_out_of_fold": evaluated(photos, manifest, by_group=True) if photos else None,
+        "virtual_held_out": evaluated(virtual, manifest, by_group=False),
         "int8_against_float": _parity(network, detector, [*pools.photos, *pools.held_out]),
         "parameters": parameter_count(network),
         "folds": [list(fold.job.left_out) for fold in folds],

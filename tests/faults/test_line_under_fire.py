@@ -1,5 +1,6 @@
 """A real station, broker and PLC simulator while processes die: no accept without a record, none stale, none twice."""
 
+import os
 import random
 import signal
 import threading
@@ -16,6 +17,7 @@ from edge.core.policy import judge_view
 from edge.core.types import Act, Decision
 from edge.inspector.examine import examine
 from edge.ledger.export import export
+from edge.ledger.reader import counts
 from edge.ledger.verify import verify
 from edge.line.plc import PlcSettings, PlcSimulator, plc_link_settings
 from edge.spool.check import image_problem
@@ -119,8 +121,23 @@ def test_a_broker_killed_at_any_moment_leaves_no_accept_without_a_record(tmp_pat
         for _ in range(3):
             threading.Event().wait(moments.uniform(0.0, 0.4))
             done = len(plant.actuations)
+            os.kill(plant.broker.pid, signal.SIGKILL)
             plant.broker.stop()
             plant.broker.start()
             wait_until(lambda done=done: len(plant.actuations) >= done + 5, timeout=40, what="parts after the cut")
         plant.end()
         plant.assert_books_agree()
+
+
+def test_sigterm_ends_the_inspector_with_0_and_its_epoch_clean(tmp_path, accepted_pictures):
+    with ExitStack() as stack:
+        plant = Plant(tmp_path, accepted_pictures, stack)
+        process = plant.start_inspector()
+        wait_until(plant.accepted, timeout=30, what="an accepted part")
+        process.terminate()
+        assert process.wait(20) == 0
+        plant.end()
+        plant.assert_books_agree()
+        log = (tmp_path / "inspect.log").read_text(encoding="utf-8")
+        assert "Traceback" not in log
+        assert counts(tmp_path, 0)["epoch"]["reason"] == "stopped"

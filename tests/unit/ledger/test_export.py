@@ -23,7 +23,23 @@ from tests.support.ledgers import (
     write,
 )
 
-WIRE = ["v", "sess", "epoch", "seq", "trig", "part", "dec", "code", "score", "n", "recipe", "model", "age_ms", "t", "sim"]
+WIRE = [
+    "v",
+    "sess",
+    "epoch",
+    "seq",
+    "trig",
+    "part",
+    "dec",
+    "code",
+    "score",
+    "n",
+    "recipe",
+    "model",
+    "age_ms",
+    "t",
+    "sim",
+]
 MORE = ["verdict", "deadline_met", "received_at", "sent_at", "acked_at", "ack_act", "views", "trig_first"]
 PATH = "2025/10/09/1-1-top.jpg"
 

@@ -2,7 +2,6 @@
 
 import shutil
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -125,14 +124,14 @@ def _die(ledger: Ledger) -> None:
 
 
 @pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("sample")
     ledger = start(directory)
     for seq, name in enumerate(sorted(set(STORIES) - {"dying"}), 1):
         ledger.append(*(event_of(step, seq, 1) for step in STORIES[name]))
     ledger.close("stopped", instant(), {})
     assert verify(directory).problems == ()
-    yield directory
+    return directory
 
 
 def rows_of(directory: Path) -> list[tuple[object, ...]]:

@@ -141,8 +141,8 @@ def test_a_result_without_its_verdict_before_it_is_found(tmp_path: Path) -> None
         ("DELETE FROM events WHERE id = 10", "events 10 to 10 are missing"),
         ("DELETE FROM events WHERE id = (SELECT max(id) FROM events)", "was the last one written"),
         (
-            "INSERT INTO events SELECT id + 1, kind, utc_ms, mono_ns, epoch, session, trig, seq, body, hash FROM events"
-            " WHERE id = (SELECT max(id) FROM events)",
+            "INSERT INTO events SELECT id + 1, kind, utc_ms, mono_ns, epoch, session, trig, seq, body, hash "
+            "FROM events WHERE id = (SELECT max(id) FROM events)",
             "the hash does not fit",
         ),
         ("DELETE FROM head", "but 0 was the last one written"),
@@ -169,7 +169,9 @@ def test_missing_protection_is_found(tmp_path: Path) -> None:
     busy_day(tmp_path)
     with tampering(tmp_path):
         report = verify(tmp_path)
-    assert report.problems == ("what keeps events from being changed was removed: events_in_order, events_never_change, events_never_go",)
+    assert report.problems == (
+        "what keeps events from being changed was removed: events_in_order, events_never_change, events_never_go",
+    )
 
 
 def test_sqlite_itself_refuses_to_change_an_event(tmp_path: Path) -> None:

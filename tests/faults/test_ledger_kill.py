@@ -1,0 +1,123 @@
+"""kill -9, and power cuts, while verdicts are recorded: whatever was said to be committed is in the ledger."""
+
+import fcntl
+import os
+import random
+import struct
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Timer
+
+import pytest
+
+from edge.core.events import Instant
+from edge.ledger import Ledger
+from edge.ledger.export import export
+from edge.ledger.verify import verify
+
+ROOT = Path(__file__).parents[2]
+KILLS = 10
+POWER_CUTS = 4
+SHUT_DOWN = 0x8004587D  # EXT4_IOC_SHUTDOWN
+WITHOUT_FLUSHING = 2
+
+Parts = set[tuple[int, int]]
+
+
+@contextmanager
+def recording(folder: Path) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-m", "tests.support.ledger_process", str(folder)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def read_reported(process: subprocess.Popen[str], first: str) -> Parts:
+    assert process.stdout is not None
+    lines = [line.split() for line in [first, *process.stdout] if line.endswith("\n")]
+    return {(int(session), int(trig)) for session, trig in lines}
+
+
+def accepted(folder: Path) -> Parts:
+    return {(line["sess"], line["trig"]) for line in export(folder) if line["verdict"] == "accept"}
+
+
+def check(folder: Path, reported: Parts) -> None:
+    """What was reported is there before anything is repaired; a start then leaves nothing open."""
+    assert reported <= accepted(folder)
+    ledger = Ledger.open(folder)
+    opening = ledger.start_epoch(software="0.1.0", config_hash="c0", at=Instant(mono_ns=0, utc_ms=0))
+    ledger.close("stopped", Instant(mono_ns=0, utc_ms=0), {})
+    assert opening.clean is False
+    report = verify(folder)
+    assert (report.problems, report.anomalies) == ((), 0)
+    assert reported <= accepted(folder)
+
+
+def test_what_was_committed_survives_kill_9_at_any_moment(tmp_path: Path) -> None:
+    generator = random.Random(3)
+    reported: Parts = set()
+    for _ in range(KILLS):
+        with recording(tmp_path) as process:
+            assert process.stdout is not None
+            first = process.stdout.readline()
+            # Not luck: any moment will do, and they are to differ.
+            timer = Timer(generator.uniform(0.0, 0.2), process.kill)
+            timer.start()
+            reported |= read_reported(process, first)
+            timer.join()
+        check(tmp_path, reported)
+    assert len(reported) >= KILLS
+
+
+@contextmanager
+def mounted(image: Path, folder: Path) -> Iterator[None]:
+    subprocess.run(["mount", "-o", "loop", str(image), str(folder)], check=True, capture_output=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(folder)], check=True, capture_output=True)
+
+
+def cut_power(folder: Path) -> None:
+    """Make the kernel forget all of the file system that is not on the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.ioctl(descriptor, SHUT_DOWN, struct.pack("I", WITHOUT_FLUSHING))
+    finally:
+        os.close(descriptor)
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    assert os.geteuid() == 0, "this test mounts a file system: run it as root"
+    image = tmp_path / "disk.ext4"
+    with image.open("wb") as file:
+        file.truncate(64 << 20)
+    subprocess.run(["mkfs.ext4", "-q", str(image)], check=True, capture_output=True)
+    return image
+
+
+def test_what_was_committed_survives_a_power_cut(image: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    generator = random.Random(4)
+    reported: Parts = set()
+    for _ in range(POWER_CUTS):
+        with mounted(image, folder), recording(folder) as process:
+            assert process.stdout is not None
+            first = process.stdout.readline()
+            timer = Timer(generator.uniform(0.0, 0.2), cut_power, [folder])
+            timer.start()
+            timer.join()
+            process.kill()
+            reported |= read_reported(process, first)
+        with mounted(image, folder):
+            check(folder, reported)
+    assert len(reported) >= POWER_CUTS
