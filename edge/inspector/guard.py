@@ -226,7 +226,8 @@ class DeadlineGuard:
         while item := self._next_history():
             payload = wire.encode_result(item.result, history=True)
             if not link.publish(wire.HISTORY, payload, qos=1, token=(wire.HISTORY, item.key)):
-                self.link_changed()
+                with self._changed:
+                    self._history.put_back(item)
                 return
 
     def _next_history(self) -> HistoryItem | None:

@@ -54,6 +54,11 @@ class HistoryOutbox:
         """Let go of an item that the broker has; None if it was not on the way."""
         return self._in_flight.pop(key, None)
 
+    def put_back(self, item: HistoryItem) -> None:
+        """Have an item wait again that could not be published, in its old place."""
+        self._in_flight.pop(item.key, None)
+        self._waiting.appendleft(item)
+
     def recall(self) -> None:
         """The connection broke: what was on the way waits again, in its old order."""
         self._waiting.extendleft(reversed(self._in_flight.values()))

@@ -104,11 +104,12 @@ class PlcSimulator:
         self._trig = 0
         self._next_ns = 0
         self._awaiting_ready = True
+        self._leaving = False
         self.summary = PlcSummary()
         events = LinkEvents(
             message=self._inbox.put,
             connected=lambda: None,
-            disconnected=lambda reason: LOGGER.warning("the PLC lost its broker: %s", reason),
+            disconnected=self._disconnected,
             published=lambda _token, _reason: None,
         )
         self._link: Link = MqttLink(link, events) if isinstance(link, LinkSettings) else link(events)
@@ -229,7 +230,12 @@ class PlcSimulator:
             self._apply(plc_rules.Rebooted(now_ns=now_ns, session=_new_session()))
             self._awaiting_ready, self._trig = True, 0
 
+    def _disconnected(self, reason: str) -> None:
+        if not self._leaving:
+            LOGGER.warning("the PLC lost its broker: %s", reason)
+
     def _leave(self) -> None:
+        self._leaving = True
         if Misbehaviour.RETAINED in self._settings.misbehave:
             self._link.publish(wire.TRIGGER, b"", qos=1, retain=True)
 

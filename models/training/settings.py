@@ -1,6 +1,7 @@
 """Everything that a training run depends on, in one frozen value that a TOML file can hold."""
 
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -90,13 +91,23 @@ class TrainingSettings(_Settings):
         return self
 
 
-def read_settings(path: Path) -> TrainingSettings:
-    """Read a TOML file of :class:`TrainingSettings`.
+def read_settings(path: Path | None, *, photos: Sequence[Path], output: Path) -> TrainingSettings:
+    """Read a TOML file of :class:`TrainingSettings`; without one the defaults hold.
+
+    ``photos`` and ``output`` come from the command line, as they differ from machine to machine.
 
     Raises:
         SettingsError: The file cannot be read, is no TOML, or a value is missing, unknown or out of range.
     """
     try:
-        return TrainingSettings.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, tomllib.TOMLDecodeError, ValidationError) as error:
-        raise SettingsError(f"{path}: {error}") from error
+        content = {} if path is None else tomllib.loads(path.read_text(encoding="utf-8"))
+        return TrainingSettings.model_validate({**content, "photos": tuple(photos), "output": output})
+    except OSError as error:
+        raise SettingsError(f"{path}: {error.strerror}; name a TOML file of training settings") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"{path}: is not TOML ({error}); see docs/training.md") from error
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(map(str, fault['loc'])) or 'settings'}: {fault['msg']}" for fault in error.errors()
+        )
+        raise SettingsError(f"{path or 'training settings'}: {faults}") from error

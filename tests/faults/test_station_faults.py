@@ -1,8 +1,12 @@
 """Stages that hang, fail or are too slow: the station answers in time, never with an accept, and the books agree."""
 
 import json
+import os
+import subprocess
 import threading
 import time
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +16,7 @@ from edge.core.codes import Code
 from edge.core.types import Decision
 from edge.inspector import daemon, reception
 from edge.inspector.daemon import HangError
-from edge.ledger import StoreLockedError
+from edge.ledger import LedgerError, StoreLockedError
 from edge.ledger.store import Store
 from tests.support.stations import RunningStation, StandInJudge, picture, pictures
 from tests.support.waiting import wait_until
@@ -129,3 +133,49 @@ def test_a_deadline_that_nobody_can_meet_is_never_an_accept(tmp_path, deadline_m
         station.send_trigger(1, deadline_ms=deadline_ms)
         station.inspect(2)
     assert station.records()[1]["verdict"] == "cannot_judge"
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """Mount a file system of 8 MB; needs root, as CI has."""
+    target = tmp_path / "disk"
+    target.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(target)]
+    assert os.geteuid() == 0, "this test mounts a small file system: run it as root"
+    subprocess.run(mount, check=True)
+    yield target
+    subprocess.run(["umount", "-l", str(target)], check=True)
+
+
+def fill(folder: Path) -> Path:
+    ballast = folder / "ballast"
+    with ballast.open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(b"\0" * 4096)
+    return ballast
+
+
+def test_a_full_disk_never_accepts_and_loses_nothing(small_disk):
+    with RunningStation(small_disk, deadline_ms=400) as station:
+        station.inspect(1)
+        ballast = fill(small_disk)
+        trig, result = 1, None
+        while result is None or result.dec is Decision.ACCEPT:
+            trig += 1  # what room is left within SQLite's own file may still take a few
+            result = station.inspect(trig)
+            assert trig < 500
+        assert result.code == Code.STORE_LATE
+        wait_until(lambda: not station.ready(), what="a heartbeat that says not ready")
+        ballast.unlink()
+        wait_until(station.ready, what="a ready heartbeat again")
+        assert station.inspect(trig + 1).dec is Decision.ACCEPT
+    assert station.records()[trig]["verdict"] == "cannot_judge"
+    assert station.verified().problems == ()
+
+
+def test_a_read_only_store_ends_the_start_with_a_clear_error(small_disk):
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    station = RunningStation(small_disk)
+    station._run()
+    assert isinstance(station.failure, LedgerError)
+    assert str(small_disk) in str(station.failure)

@@ -2,16 +2,13 @@
 
 from pathlib import Path
 
-import pytest
-
 from edge.line.broker import EmbeddedBroker, amqtt_command, find_mosquitto, mosquitto_command
 
 
 def mosquitto_broker(directory: Path, *, port: int | None = None, persistent: bool = False) -> EmbeddedBroker:
-    """Return a mosquitto that is not started yet; skips the test where none is installed."""
+    """Return a mosquitto that is not started yet."""
     executable = find_mosquitto()
-    if executable is None:
-        pytest.skip("mosquitto is not installed (apt install mosquitto)")
+    assert executable is not None, "mosquitto is not installed: make test does it as root"
 
     def command(on_port: int) -> list[str]:
         return mosquitto_command(executable, on_port, directory, persistent=persistent)
@@ -21,5 +18,4 @@ def mosquitto_broker(directory: Path, *, port: int | None = None, persistent: bo
 
 def amqtt_broker(directory: Path) -> EmbeddedBroker:
     """Return an amqtt broker (MQTT 3.1.1 only) that is not started yet."""
-    pytest.importorskip("amqtt")
     return EmbeddedBroker(directory, command=amqtt_command)

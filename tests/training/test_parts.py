@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +12,7 @@ from models.training.fitting import defect_loss
 from models.training.measures import frame_quality
 from models.training.network import DefectNetwork, NetworkWidths
 from models.training.sampling import relight, stride_labels
-from models.training.settings import DecisionSettings
+from models.training.settings import DecisionSettings, SettingsError, read_settings
 
 pytestmark = pytest.mark.training
 
@@ -89,3 +91,22 @@ def test_quality_is_measured_as_the_camera_layer_does() -> None:
     assert ours.contrast == pytest.approx(theirs.contrast, abs=1)
     assert ours.sharpness == pytest.approx(theirs.sharpness, abs=1)
     assert ours.clipped == pytest.approx(theirs.clipped, abs=1e-3)
+
+
+def test_the_shipped_settings_are_read(tmp_path: Path) -> None:
+    shipped = Path(__file__).parents[2] / "models" / "training" / "phones-1.toml"
+    settings = read_settings(shipped, photos=[tmp_path], output=tmp_path)
+    assert (settings.name, settings.version, settings.output) == ("phones", 1, tmp_path)
+    assert settings.folds
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("steps = 3", "steps"), ("a = ", "not TOML"), ("folds = []", "folds must list"), (None, "name a")],
+)
+def test_faulty_settings_are_explained(tmp_path: Path, text: str | None, message: str) -> None:
+    path = tmp_path / "run.toml"
+    if text is not None:
+        path.write_text(text, encoding="utf-8")
+    with pytest.raises(SettingsError, match=message):
+        read_settings(path, photos=[tmp_path], output=tmp_path)

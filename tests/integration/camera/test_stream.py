@@ -1,7 +1,6 @@
 """The network path against a real stream: ffmpeg serves MPEG-TS over HTTP on loopback, fed frame by frame."""
 
 import contextlib
-import shutil
 import signal
 import socket
 import subprocess
@@ -18,8 +17,6 @@ from camera.factory import create_source
 from camera.opencv import OpenCvSource
 from camera.source import Frame, Source, SourceState, Timing
 from tests.support.waiting import wait_until
-
-pytestmark = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="needs ffmpeg")
 
 BITS, STRIPE, HEIGHT = 14, 16, 64
 LATENCY_MS = 400

@@ -23,6 +23,11 @@ from tests.support.ledgers import (
     write,
 )
 
+AGAIN = (
+    "INSERT INTO events SELECT id + 1, kind, utc_ms, mono_ns, epoch, session, trig, seq, body, hash "
+    "FROM events WHERE id = (SELECT max(id) FROM events)"
+)
+
 
 def busy_day(directory: Path) -> None:
     ledger = start(directory)
@@ -140,11 +145,7 @@ def test_a_result_without_its_verdict_before_it_is_found(tmp_path: Path) -> None
         ("DELETE FROM events WHERE id = 1", "events 1 to 1 are missing"),
         ("DELETE FROM events WHERE id = 10", "events 10 to 10 are missing"),
         ("DELETE FROM events WHERE id = (SELECT max(id) FROM events)", "was the last one written"),
-        (
-            "INSERT INTO events SELECT id + 1, kind, utc_ms, mono_ns, epoch, session, trig, seq, body, hash "
-            "FROM events WHERE id = (SELECT max(id) FROM events)",
-            "the hash does not fit",
-        ),
+        (AGAIN, "the hash does not fit"),
         ("DELETE FROM head", "but 0 was the last one written"),
         ("UPDATE parts SET outcome = 'accept' WHERE trig = 9", "sess 7 trig 9: the table of parts differs"),
         ("UPDATE parts SET in_time = 0 WHERE trig = 1", "sess 7 trig 1: the table of parts differs"),
