@@ -29,7 +29,7 @@ demo: .venv/station.stamp ## the virtual line, live; PARTS=40 ends by itself, IM
 test: .venv/test.stamp ## checks and all tests of the station
 	@requirements/system.sh $(SYSTEM)
 	@$(MAKE) --no-print-directory lint
-	.venv/bin/python -m pytest tests --ignore=tests/training --ignore=tests/benchmarks
+	.venv/bin/python -m pytest tests --ignore=tests/training
 
 lint: .venv/test.stamp ## formatting, ruff, mypy, import layers
 	.venv/bin/ruff format --check .

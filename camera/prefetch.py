@@ -43,6 +43,7 @@ class Prefetch(Generic[Item]):
         self._next_made = first
         self._next_taken = first
         self._closed = False
+        self._filled = False
         self._threads = [
             threading.Thread(target=self._work, name=f"{name}-{number}", daemon=True) for number in range(workers)
         ]
@@ -54,6 +55,11 @@ class Prefetch(Generic[Item]):
         """Index of the item that the next :meth:`take` hands out."""
         with self._changed:
             return self._next_taken
+
+    @property
+    def filled(self) -> bool:
+        """Whether it has been full once: from then on the maker is known to keep ahead."""
+        return self._filled
 
     def take(self, deadline_ns: int) -> Item:
         """Return the next item, waiting for it until ``deadline_ns`` (``time.monotonic_ns``) at most.
@@ -105,6 +111,7 @@ class Prefetch(Generic[Item]):
                 if self._closed:
                     return
                 self._ready[index] = item
+                self._filled = self._filled or len(self._ready) == self._depth
                 self._changed.notify_all()
 
     def _claim(self) -> int | None:

@@ -62,8 +62,11 @@ class SimulatedFeed:
 
     @property
     def state(self) -> SourceState:
-        """``ready`` from open to close: a simulated source has no device that could be lost."""
-        return SourceState.CLOSED if self._prefetch is None else SourceState.READY
+        """``connecting`` until its first pictures wait, then ``ready``: it has no device that could be lost."""
+        prefetch = self._prefetch
+        if prefetch is None:
+            return SourceState.CLOSED
+        return SourceState.READY if prefetch.filled else SourceState.CONNECTING
 
     def start(self, produce: Callable[[int], Picture]) -> None:
         """Begin to make pictures; ``produce`` makes the one of a turn (0, 1, ...) and may raise ``CameraError``."""

@@ -39,7 +39,7 @@ class VirtualSource:
 
     @property
     def state(self) -> SourceState:
-        """Closed or ready."""
+        """Closed, connecting until the first parts are drawn, then ready."""
         return self._feed.state
 
     def open(self) -> None:

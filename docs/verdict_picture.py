@@ -1,4 +1,4 @@
-"""Draws docs/images/verdict.jpg: a virtual phone as the station judges it, with the boxes that the shipped bundle finds."""
+"""Draws docs/images/verdict.jpg: virtual phones as the station judges them, with the shipped bundle's boxes."""
 
 import sys
 from pathlib import Path

@@ -19,7 +19,7 @@ from edge.inspector.keeping import Keeping
 from edge.inspector.loop import InspectionLoop
 from edge.inspector.outbox import HistoryItem
 from edge.inspector.reception import Reception
-from edge.inspector.recipes import Recipes, load_recipes
+from edge.inspector.recipes import Recipes, load_recipes, probe
 from edge.inspector.station import Identity, Station, offline_state, software_version
 from edge.inspector.timer import TimerTrigger
 from edge.inspector.verdicts import Author
@@ -144,6 +144,7 @@ def build(loaded: LoadedConfig, stack: ExitStack, adapters: Adapters) -> Inspect
         alarms=alarms,
         deliver=guard.send,
         afterwards=keeping.keep,
+        probe=lambda: probe(recipes),
     )
     link = adapters.link(_link_settings(config, opening.epoch), _link_events(reception, guard))
     timer = None

@@ -75,19 +75,25 @@ def _stop(inspector: Inspector, *, reason: str) -> None:
 
 
 def _supervise(inspector: Inspector, stopping: threading.Event, notifier: Notifier) -> None:
-    """Feed liveness to heartbeat and service manager, and let the alarm of refused triggers fade."""
+    """Feed liveness to heartbeat and service manager, and keep the alarms that no part keeps."""
     refused, quiet_since = 0, time.monotonic()
     while not stopping.wait(SUPERVISION_S):
         inspector.station.loop_alive_ns = inspector.loop.alive_ns
-        present = time.monotonic_ns()
-        for name, alive_ns in (
-            ("inspection loop", inspector.loop.alive_ns),
-            ("deadline guard", inspector.guard.alive_ns),
-        ):
-            if present - alive_ns > HANG_NS:
-                raise HangError(f"the {name} has not moved for {(present - alive_ns) / 1e9:.0f} s")
+        _refuse_to_hang(inspector)
         notifier.watchdog()
+        if inspector.ledger.healthy:
+            inspector.alarms.clear(Alarm.LEDGER, clock.now())
+        else:
+            text = str(inspector.ledger.failure or "commits take too long")
+            inspector.alarms.set(Alarm.LEDGER, clock.now(), text, value=inspector.ledger.waiting)
         if inspector.reception.counts["refused"] != refused:
             refused, quiet_since = inspector.reception.counts["refused"], time.monotonic()
         elif time.monotonic() - quiet_since > TRIGGER_ALARM_S:
             inspector.alarms.clear(Alarm.TRIGGER, clock.now())
+
+
+def _refuse_to_hang(inspector: Inspector) -> None:
+    present = time.monotonic_ns()
+    for name, alive_ns in (("inspection loop", inspector.loop.alive_ns), ("deadline guard", inspector.guard.alive_ns)):
+        if present - alive_ns > HANG_NS:
+            raise HangError(f"the {name} has not moved for {(present - alive_ns) / 1e9:.0f} s")

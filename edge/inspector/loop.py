@@ -23,6 +23,7 @@ from edge.inspector.verdicts import Author, decided_by_loop
 from edge.ledger import Ledger
 
 IDLE_S: Final = 0.1
+PROBE_NS: Final = 1_000_000_000
 LONGEST_COMMIT_S: Final = 5.0
 """A commit that takes longer is left to the deadline guard, however late the deadline: the loop must come round."""
 
@@ -48,7 +49,9 @@ class Inspected:
 class InspectionLoop:
     """Judges one part after the other, in the order of their triggers.
 
-    ``deliver`` passes a verdict to the deadline guard for sending; ``afterwards`` gets every imaged part off its path.
+    ``deliver`` passes a verdict to the deadline guard for sending; ``afterwards`` gets every imaged part off its path;
+    ``probe`` tries the models out, raising what they raise: a failed model makes the station not ready, so that no
+    part would ever come to show that it works again.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class InspectionLoop:
         alarms: Alarms,
         deliver: Callable[[Delivery], None],
         afterwards: Callable[[Inspected], None],
+        probe: Callable[[], None],
     ) -> None:
         self._parts = parts
         self._cameras = cameras
@@ -69,6 +73,8 @@ class InspectionLoop:
         self._alarms = alarms
         self._deliver = deliver
         self._afterwards = afterwards
+        self._probe = probe
+        self._probed_ns = 0
         self._stopping = threading.Event()
         self.alive_ns = time.monotonic_ns()
         self._thread = threading.Thread(target=self._work, name="inspection-loop", daemon=True)
@@ -89,6 +95,7 @@ class InspectionLoop:
             try:
                 part = self._parts.get(timeout=IDLE_S)
             except queue.Empty:
+                self._recover()
                 continue
             if not part.take() or part.order.recipe is None:
                 continue
@@ -96,6 +103,18 @@ class InspectionLoop:
                 self.inspect(part, part.order.recipe)
             except Exception:  # noqa: BLE001 - the next part must be judged all the same
                 _LOG.exception("part %s could not be judged; the deadline guard answers", part.order.key)
+
+    def _recover(self) -> None:
+        """While nothing waits, try a failed model again, once a second."""
+        if not self._alarms.raised(Alarm.MODEL) or time.monotonic_ns() - self._probed_ns < PROBE_NS:
+            return
+        self._probed_ns = time.monotonic_ns()
+        try:
+            self._probe()
+        except Exception as error:  # noqa: BLE001 - a model may fail in any way
+            self._alarms.set(Alarm.MODEL, clock.now(), f"{type(error).__name__}: {error}")
+        else:
+            self._alarms.clear(Alarm.MODEL, clock.now())
 
     def inspect(self, part: Part, recipe: LoadedRecipe) -> None:
         """Judge one part: frame, quality and detector, policy, ledger, line link; then what is off its path."""

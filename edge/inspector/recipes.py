@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from camera.source import Image
 from deploy.active import bundle_path
@@ -15,6 +15,8 @@ from models.bundle import Bundle, read_bundle, set_fingerprint
 from models.detector import Detection, Detector
 
 Roi = tuple[int, int, int, int]
+
+PROBE_PIXELS: Final = 64
 
 
 class RecipeError(Exception):

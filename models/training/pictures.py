@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.virtual import VirtualLine, VirtualParameters, VirtualPart
-from edge.core.dataset import DatasetError, LabelledBox, Truth, parse_dataset
+from edge.core.dataset import DatasetError, DatasetImage, LabelledBox, Truth, parse_dataset
 from models.preprocess import Geometry, InputSize, prepare
 from models.training.settings import TrainingSettings
 
@@ -62,47 +62,61 @@ def normalise(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def load_photos(folder: Path, settings: TrainingSettings, progress: Progress) -> PictureSet:
-    """Load a COCO folder with ``masks/`` (255 on defects; one file per image, named as it, .png).
+    """Load a COCO folder with ``masks/`` (255 on defects; one file for each picture with boxes, named as it, .png).
 
     Raises:
-        DatasetError: The annotations are malformed, or a picture or a defective one's mask cannot be read.
+        DatasetError: The annotations are malformed, a picture or its mask cannot be read, or a category is not one of
+            the settings' classes.
     """
-    dataset = parse_dataset((folder / "annotations.json").read_text(encoding="utf-8"))
-    size = InputSize(width=settings.width, height=settings.height)
+    annotations = folder / "annotations.json"
+    dataset = parse_dataset(_read(annotations).decode("utf-8", "replace"))
+    unknown = {box.category for entry in dataset.images for box in entry.boxes if not box.ignore}
+    unknown -= set(settings.classes)
+    if unknown:
+        raise DatasetError(f"{annotations}: {sorted(unknown)} are not among the settings' classes {settings.classes}")
     pictures: list[TrainingPicture] = []
     hashes: list[str] = []
     for done, entry in enumerate(dataset.images):
         progress(f"photos {folder.name}", done, len(dataset.images))
-        path = folder / "images" / entry.file
-        encoded = path.read_bytes()
+        encoded = _read(folder / "images" / entry.file)
         hashes.append(hashlib.sha256(encoded).hexdigest())
-        image = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
-        if image is None:
-            raise DatasetError(f"{path}: cannot be decoded; remove it from annotations.json or replace it")
-        prepared = prepare(image, size, PAD)
-        mask = np.zeros(image.shape[:2], np.uint8)
-        if entry.boxes:
-            mask = _read_mask(folder / "masks" / Path(entry.file).with_suffix(".png"), image.shape[:2])
-        labels = np.zeros((settings.height, settings.width), np.uint8)
+        pictures.append(_photo(folder, entry, encoded, settings))
+    return PictureSet(name=folder.name, pictures=tuple(pictures), sha256=_fingerprint(hashes))
+
+
+def _photo(folder: Path, entry: DatasetImage, encoded: bytes, settings: TrainingSettings) -> TrainingPicture:
+    size = InputSize(width=settings.width, height=settings.height)
+    image = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR) if encoded else None
+    if image is None:
+        raise DatasetError(f"{folder / 'images' / entry.file}: cannot be decoded; replace it or take it off the list")
+    prepared = prepare(image, size, PAD)
+    labels = np.zeros((settings.height, settings.width), np.uint8)
+    if entry.boxes:
+        mask = _read_mask(folder / "masks" / Path(entry.file).with_suffix(".png"), image.shape[:2])
         for box in entry.boxes:
             x, y, width, height = (round(value) for value in (box.x, box.y, box.width, box.height))
+            window = np.s_[max(y, 0) : max(y + height, 0), max(x, 0) : max(x + width, 0)]
             region = np.zeros_like(mask)
-            region[y : y + height, x : x + width] = mask[y : y + height, x : x + width]
+            region[window] = 255 if box.ignore else mask[window]
             value = IGNORED if box.ignore else 1 + settings.classes.index(box.category)
             labels[_small(region, size) >= _MASK_LEVEL] = value
-        pictures.append(
-            TrainingPicture(
-                name=entry.file,
-                group=entry.group or entry.file,
-                origin="photo",
-                truth=entry.truth,
-                pixels=prepared.pixels,
-                labels=labels,
-                boxes=entry.boxes,
-                geometry=prepared.geometry,
-            )
-        )
-    return PictureSet(name=folder.name, pictures=tuple(pictures), sha256=_fingerprint(hashes))
+    return TrainingPicture(
+        name=entry.file,
+        group=entry.group or entry.file,
+        origin="photo",
+        truth=entry.truth,
+        pixels=prepared.pixels,
+        labels=labels,
+        boxes=entry.boxes,
+        geometry=prepared.geometry,
+    )
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DatasetError(f"{path}: {error.strerror}; name a folder with images/, masks/, annotations.json") from error
 
 
 def load_virtual(first_seed: int, count: int, settings: TrainingSettings, progress: Progress) -> PictureSet:

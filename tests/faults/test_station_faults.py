@@ -54,6 +54,22 @@ def test_a_model_that_fails_makes_the_station_not_ready_and_never_accepts(tmp_pa
         wait_until(lambda: not station.ready(), what="a heartbeat that says not ready")
 
 
+def test_a_model_that_works_again_makes_the_station_ready_again(tmp_path):
+    broken = threading.Event()
+    broken.set()
+
+    def explode() -> None:
+        if broken.is_set():
+            raise RuntimeError("delegate lost")
+
+    with RunningStation(tmp_path, judge=StandInJudge(behave=explode)) as station:
+        station.inspect(1)
+        wait_until(lambda: not station.ready(), what="a heartbeat that says not ready")
+        broken.clear()
+        wait_until(station.ready, what="a ready heartbeat again")
+        assert station.inspect(2).dec is Decision.ACCEPT
+
+
 def test_parts_that_come_faster_than_they_can_be_judged_are_all_answered(tmp_path, monkeypatch):
     monkeypatch.setattr(reception, "QUEUE_PARTS", 3)
     gate = threading.Event()
