@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
+import numpy as np
+
 from camera.source import Image
 from deploy.active import bundle_path
 from edge.config import Recipe
@@ -77,6 +79,14 @@ def load_recipes(recipes: tuple[Recipe, ...], *, live: bool) -> Recipes:
     """
     detectors: dict[Path, tuple[Bundle, Detector]] = {}
     return {recipe.id: _load(recipe, detectors, live=live) for recipe in recipes}
+
+
+def probe(recipes: Recipes) -> None:
+    """Run every view's model on a blank picture; raises what the first failing one raises."""
+    blank = np.zeros((PROBE_PIXELS, PROBE_PIXELS, 3), np.uint8)
+    for recipe in recipes.values():
+        for view in recipe.views:
+            view.detector.inspect(blank)
 
 
 def _load(recipe: Recipe, detectors: dict[Path, tuple[Bundle, Detector]], *, live: bool) -> LoadedRecipe:

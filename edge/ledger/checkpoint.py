@@ -14,35 +14,60 @@ from typing import Final
 from edge.ledger.errors import FAILURES, LedgerError
 from edge.ledger.schema import connect_writer
 
-IDLE_BYTES: Final = 1 << 20
-"""A write-ahead log of this size is moved as soon as nothing waits."""
-BUSY_BYTES: Final = 16 << 20
-"""One of this size is moved even while events arrive."""
+WORTH_EVENTS: Final = 200
+"""So many events in the write-ahead log, about a megabyte, are worth a checkpoint in a pause of the line."""
+LIMIT_EVENTS: Final = 5_000
+"""With so many, some 36 megabytes at one part a commit, the writer itself checkpoints, pause or not."""
 STOP_S: Final = 1.0
 
 logger = logging.getLogger(__name__)
 
 
 class Checkpointer:
-    """Runs passive checkpoints when it is asked to; a failure is logged and cured by the next."""
+    """Counts the events since the last whole checkpoint and runs the next when asked to.
+
+    One that fails, or leaves something because a reader or the writer was at work, is made good by the next.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._log = path.with_name(path.name + "-wal")
+        self._lock = threading.Lock()
+        self._events = 0
         self._wanted = threading.Event()
         self._stopping = False
-        self._seen: tuple[int, int] | None = None
         self._thread = threading.Thread(target=self._run, name="ledger-checkpoint", daemon=True)
         self._thread.start()
 
-    def offer(self, *, idle: bool) -> None:
-        """Checkpoint soon if the log is worth it; never blocks."""
-        try:
-            status = self._log.stat()
-        except OSError:
-            return
-        if status.st_size >= (IDLE_BYTES if idle else BUSY_BYTES):
-            self._wanted.set()
+    @property
+    def worthwhile(self) -> bool:
+        """Whether a pause should be used."""
+        return self._events >= WORTH_EVENTS
+
+    @property
+    def overdue(self) -> bool:
+        """Whether the writer should not go on before a checkpoint."""
+        return self._events >= LIMIT_EVENTS
+
+    def note(self, events: int) -> None:
+        """Count events that were committed."""
+        with self._lock:
+            self._events += events
+
+    def ask(self) -> None:
+        """Checkpoint soon, on the other thread."""
+        self._wanted.set()
+
+    def run(self, connection: sqlite3.Connection) -> None:
+        """Checkpoint now, on this thread and connection.
+
+        Raises:
+            sqlite3.Error: the storage failed.
+        """
+        events = self._events
+        busy, frames, moved = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        if not busy and frames == moved:
+            with self._lock:
+                self._events -= events
 
     def stop(self) -> None:
         """Stop after the checkpoint under way, waiting at most a second."""
@@ -60,7 +85,7 @@ class Checkpointer:
             try:
                 if connection is None:
                     connection = connect_writer(self._path, create=False)
-                connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+                self.run(connection)
             except (*FAILURES, LedgerError) as error:
                 logger.warning("%s: the write-ahead log was not moved: %s", self._path, error)
                 _close(connection)

@@ -97,6 +97,12 @@ class Store:
         self.tail, self._attempt = tail, None
         return refusals
 
+    def checkpoint(self, run: Callable[[sqlite3.Connection], None]) -> None:
+        """Have the write-ahead log moved now; a failure of the storage is left for the next commit to find."""
+        if self._connection is not None:
+            with suppress(*FAILURES):
+                run(self._connection)
+
     def close(self) -> None:
         """Close the file; SQLite moves the write-ahead log into it where it can."""
         self._abandon()

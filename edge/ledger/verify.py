@@ -79,7 +79,7 @@ def verify(directory: Path, image_check: ImageCheck | None = None) -> VerifyRepo
 
 
 def _check_file(connection: sqlite3.Connection, findings: Findings) -> None:
-    for (text,) in connection.execute("PRAGMA quick_check(20)"):
+    for (text,) in connection.execute("PRAGMA integrity_check(20)"):
         if text != "ok":
             findings.add(f"the file is damaged: {text}")
     found = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'")}

@@ -17,7 +17,8 @@ FIRST_RETRY_S: Final = 0.05
 LAST_RETRY_S: Final = 1.0
 PATIENCE_NS: Final = 1_000_000_000
 """A store that leaves an event waiting for longer is not healthy."""
-IDLE_S: Final = 0.1
+PAUSE_S: Final = 0.02
+"""Nothing to write for so long: the line pauses, and a checkpoint is in nobody's way."""
 ABANDON_S: Final = 1.0
 
 logger = logging.getLogger(__name__)
@@ -158,11 +159,14 @@ class Writer:
         with self._changed:
             if self._batch:
                 return True
+            asked = False
             while not self._queue:
                 if self._closing or self._abandoned:
                     return False
-                if not self._changed.wait(IDLE_S):
-                    self._checkpointer.offer(idle=True)
+                due = self._checkpointer.worthwhile and not asked
+                if not self._changed.wait(PAUSE_S if due else None) and due:
+                    self._checkpointer.ask()
+                    asked = True
             size = 0
             while self._queue and size < MAX_BATCH:
                 entry = self._queue.popleft()
@@ -193,7 +197,9 @@ class Writer:
         for reason in refusals:
             if reason is not None:
                 logger.error("%s: an event was recorded as an anomaly: %s", self._store.path, reason)
-        self._checkpointer.offer(idle=False)
+        self._checkpointer.note(len(refusals))
+        if self._checkpointer.overdue:
+            self._store.checkpoint(self._checkpointer.run)
 
     def _failed(self, error: Exception) -> None:
         if self._failure is None:

@@ -50,14 +50,35 @@ def test_readers_beside_the_writer_see_whole_parts_in_order(tmp_path: Path) -> N
 
 
 def test_the_write_ahead_log_stays_bounded_while_events_arrive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge.ledger.checkpoint.IDLE_BYTES", 200_000)
-    monkeypatch.setattr("edge.ledger.checkpoint.BUSY_BYTES", 400_000)
+    monkeypatch.setattr("edge.ledger.checkpoint.WORTH_EVENTS", 1_000_000)
+    monkeypatch.setattr("edge.ledger.checkpoint.LIMIT_EVENTS", 100)
     ledger = start(tmp_path)
-    log = tmp_path / "ledger.db-wal"
     for trig in range(1, 400):
-        ledger.append(*whole_part(key(trig))).wait(10)
-    wait_until(lambda: (tmp_path / "ledger.db").stat().st_size > 100_000)
-    assert log.stat().st_size < 8_000_000
+        assert ledger.append(*whole_part(key(trig))).wait(10)
+    assert (tmp_path / "ledger.db-wal").stat().st_size < 3_000_000
+    ledger.close("stopped", instant(), {})
+    assert verify(tmp_path).problems == ()
+
+
+def test_a_pause_is_used_to_move_the_write_ahead_log(tmp_path: Path) -> None:
+    ledger = start(tmp_path)
+    size = (tmp_path / "ledger.db").stat().st_size
+    ticket = ledger.append(*(event for trig in range(1, 100) for event in whole_part(key(trig))))
+    assert ticket.wait(10)
+    wait_until(lambda: (tmp_path / "ledger.db").stat().st_size > size)
+    ledger.close("stopped", instant(), {})
+    assert verify(tmp_path).problems == ()
+
+
+def test_a_reader_in_the_way_only_puts_the_checkpoint_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge.ledger.checkpoint.LIMIT_EVENTS", 20)
+    ledger = start(tmp_path)
+    with closing(schema.connect_reader(tmp_path / "ledger.db")) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM events").fetchone()
+        for trig in range(1, 30):
+            assert ledger.append(*whole_part(key(trig))).wait(10)
+        assert ledger.healthy
     ledger.close("stopped", instant(), {})
     assert verify(tmp_path).problems == ()
 
