@@ -15,6 +15,7 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
+from deploy.active import shipped_bundle
 from edge.cli.common import Exit, explained, fail, stop_event
 from edge.cli.demo_table import LiveTable, PlainLines
 from edge.ledger.verify import verify
@@ -22,6 +23,7 @@ from edge.line.broker import EmbeddedBroker
 from edge.line.plc import PlcSettings, PlcSimulator, plc_link_settings
 from edge.line.plc_report import PlcSummary
 from edge.spool.check import image_problem
+from models.bundle import read_bundle
 
 SITE, LINE, STATION = "demo", "line1", "st01"
 PLC_TIMER_MS: Final = 1000
@@ -61,11 +63,12 @@ def _run(
     folder: Path, source: str, *, port: int | None, parts: int | None, rate: float, stopping: threading.Event
 ) -> PlcSummary:
     console = Console()
+    classes = {entry.id: entry.name for entry in read_bundle(shipped_bundle()).manifest.classes}
     with EmbeddedBroker(folder, port=port) as broker:
         configuration = write_configuration(folder, broker.address, source)
         with inspector_process(configuration, folder / "inspect.log") as process:
             done = threading.Event()
-            view = LiveTable(console, source) if console.is_terminal else PlainLines(console)
+            view = LiveTable(console, source, classes) if console.is_terminal else PlainLines(console, classes)
             plc = PlcSimulator(
                 PlcSettings(rate=rate, parts=parts, timer_ms=PLC_TIMER_MS, test_line=True),
                 plc_link_settings(SITE, LINE, STATION, broker.address),

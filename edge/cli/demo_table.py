@@ -1,6 +1,7 @@
 """What the demo shows: a live table on a terminal, plain lines elsewhere."""
 
 from collections import deque
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Final, Self
 
@@ -8,7 +9,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from edge.core.codes import describe
+from edge.core.codes import REJECT_BASE, describe
 from edge.core.types import Act
 from edge.line.plc_report import Actuation, PlcSummary
 
@@ -21,18 +22,21 @@ def verdict_of(done: Actuation) -> str:
     return done.decision.label.replace("_", " ") if done.decision else "no answer"
 
 
-def reason_of(done: Actuation) -> str:
-    """Return why the part was not accepted, empty for an accept."""
+def reason_of(done: Actuation, classes: Mapping[int, str]) -> str:
+    """Return why the part was not accepted, empty for an accept; ``classes`` names the bundle's classes by id."""
     if done.act is Act.ACCEPTED:
         return ""
-    return describe(done.code) if done.code else done.reason
+    if not done.code:
+        return done.reason
+    return classes.get(done.code - REJECT_BASE) or describe(done.code)
 
 
 class PlainLines:
     """One line a part, for logs and pipes."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, classes: Mapping[int, str]) -> None:
         self._console = console
+        self._classes = classes
 
     def __enter__(self) -> Self:
         return self
@@ -44,15 +48,17 @@ class PlainLines:
 
     def add(self, done: Actuation) -> None:
         """Print a part."""
-        line = f"{done.trig:>5}  {done.part:<8} {verdict_of(done):<13} {done.latency_ms:7.1f} ms  {reason_of(done)}"
+        why = reason_of(done, self._classes)
+        line = f"{done.trig:>5}  {done.part:<8} {verdict_of(done):<13} {done.latency_ms:7.1f} ms  {why}"
         self._console.print(line.rstrip(), highlight=False, markup=False, soft_wrap=True)
 
 
 class LiveTable:
     """The last parts and the counts, redrawn in place."""
 
-    def __init__(self, console: Console, source: str) -> None:
+    def __init__(self, console: Console, source: str, classes: Mapping[int, str]) -> None:
         self._source = source
+        self._classes = classes
         self._last: deque[Actuation] = deque(maxlen=ROWS)
         self._summary = PlcSummary()
         self._live = Live(self._draw(), console=console, refresh_per_second=8)
@@ -88,7 +94,6 @@ class LiveTable:
         for done in self._last:
             verdict = verdict_of(done)
             colour = COLOURS.get(verdict, "magenta")
-            table.add_row(
-                str(done.trig), done.part, f"[{colour}]{verdict}[/]", reason_of(done), f"{done.latency_ms:.1f} ms"
-            )
+            why = reason_of(done, self._classes)
+            table.add_row(str(done.trig), done.part, f"[{colour}]{verdict}[/]", why, f"{done.latency_ms:.1f} ms")
         return table
