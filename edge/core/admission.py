@@ -51,7 +51,10 @@ class Sessions:
         if self.find(session.number):
             known = tuple(session if old.number == session.number else old for old in self.known)
         else:
-            known = (*self.known, session)[-MAX_SESSIONS:]
+            known = (*self.known, session)
+            if len(known) > MAX_SESSIONS:
+                oldest = next(old for old in known if old.number != self.current)
+                known = tuple(old for old in known if old is not oldest)
         return replace(self, known=known)
 
 
@@ -133,10 +136,14 @@ def _refuse(sessions: Sessions, trigger: Trigger, code: Code, detail: str) -> Ad
 
 def _write_off(sessions: Sessions, number: int, trig: int, code: Code) -> tuple[Sessions, tuple[Lost, ...]]:
     session = sessions.find(number)
+    lost = Lost(session=number, first=trig, last=trig, code=code)
+    if session and trig - session.highest > MAX_SINGLE_LOSSES:
+        # Nothing was taken on with this number, so it is not trusted to end a session by a leap.
+        return sessions, (lost,)
     gap = _gap(session, trig - 1, Code.GAP) if session else ()
     superseded = session.superseded if session else False
     after = sessions.updated(Session(number=number, highest=trig, superseded=superseded))
-    return after, (*gap, Lost(session=number, first=trig, last=trig, code=code))
+    return after, (*gap, lost)
 
 
 def _supersede(sessions: Sessions, number: int) -> Sessions:

@@ -14,6 +14,7 @@ class Alarm(StrEnum):
     CAMERA = "camera"
     MODEL = "model"
     LEDGER = "ledger"
+    LINK = "link"
     SPOOL = "spool"
     TRIGGER = "trigger"
 

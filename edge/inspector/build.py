@@ -12,8 +12,9 @@ from edge.config import Config, LoadedConfig
 from edge.core import wire
 from edge.core.admission import Sessions
 from edge.inspector import clock
-from edge.inspector.alarms import Alarms
+from edge.inspector.alarms import Alarm, Alarms
 from edge.inspector.capture import Cameras
+from edge.inspector.dispatch import Dispatch
 from edge.inspector.guard import DeadlineGuard
 from edge.inspector.keeping import Keeping
 from edge.inspector.loop import InspectionLoop
@@ -51,7 +52,6 @@ class Inspector:
     keeping: Keeping
     timer: TimerTrigger | None
     alarms: Alarms
-    history: list[HistoryItem]
 
 
 def refuse_unsafe(config: Config, sources: Mapping[str, Source]) -> None:
@@ -119,8 +119,11 @@ def build(loaded: LoadedConfig, stack: ExitStack, adapters: Adapters) -> Inspect
     alarms = Alarms(clock.now())
     identity = Identity(epoch=opening.epoch, live=config.line.live, software=author.software)
     station = Station(identity, sources=sources, recipes=recipes, ledger=ledger, alarms=alarms)
+    dispatch = Dispatch(ledger, _refusal_alarm(alarms))
+    dispatch.add_history(_left_over(opening))
     guard = DeadlineGuard(
         ledger=ledger,
+        dispatch=dispatch,
         author=author,
         beat=station.heartbeat,
         retained=lambda: [(wire.STATE, station.state()), *alarms.messages()],
@@ -132,6 +135,7 @@ def build(loaded: LoadedConfig, stack: ExitStack, adapters: Adapters) -> Inspect
         slack_ms=config.line.trigger_slack_ms,
         ledger=ledger,
         alarms=alarms,
+        ready=station.ready,
         watch=guard.watch,
         answer_now=guard.answer_now,
     )
@@ -161,7 +165,6 @@ def build(loaded: LoadedConfig, stack: ExitStack, adapters: Adapters) -> Inspect
         keeping=keeping,
         timer=timer,
         alarms=alarms,
-        history=_left_over(opening),
     )
 
 
@@ -202,6 +205,17 @@ def _link_events(reception: Reception, guard: DeadlineGuard) -> LinkEvents:
         guard.link_changed()
 
     return LinkEvents(message=message, connected=connected, disconnected=disconnected, published=guard.acknowledged)
+
+
+def _refusal_alarm(alarms: Alarms) -> Callable[[int | None], None]:
+    def tell(reason: int | None) -> None:
+        if reason is None:
+            alarms.clear(Alarm.LINK, clock.now())
+            return
+        text = f"the broker refuses results (reason 0x{reason:02x}): check the station's access list and the quota"
+        alarms.set(Alarm.LINK, clock.now(), text, value=reason)
+
+    return tell
 
 
 def _left_over(opening: EpochOpening) -> list[HistoryItem]:

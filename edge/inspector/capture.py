@@ -9,7 +9,7 @@ import numpy as np
 
 from camera.errors import CameraError
 from camera.quality import identical
-from camera.source import Frame, Source, Timing
+from camera.source import Frame, Image, Source, Timing
 from edge.core.codes import Code
 from edge.inspector.clock import NS_PER_MS
 from edge.inspector.part import Order
@@ -37,7 +37,8 @@ class Cameras:
 
     def __init__(self, sources: Mapping[str, Source]) -> None:
         self._sources = sources
-        self._last: dict[str, Frame] = {}
+        self._counters: dict[str, int] = {}
+        self._pictures: dict[str, Image] = {}
 
     def capture(self, order: Order, cameras: tuple[str, ...], capture_ms: int, answer_by_ns: int) -> list[View]:
         """Take one frame per camera, exposed from the trigger's receipt on and within ``capture_ms`` of it."""
@@ -55,22 +56,23 @@ class Cameras:
             return View(camera=camera, fault=error.code, detail=str(error))
         except Exception as error:  # noqa: BLE001 - a driver's fault must end as a cannot-judge
             return View(camera=camera, fault=Code.CAMERA_UNAVAILABLE, detail=f"{type(error).__name__}: {error}")
-        last = self._last.get(camera)
-        self._last[camera] = frame
-        fault = self._fault(frame, last, received_ns, expose_by_ns)
+        fault = self._fault(frame, camera, received_ns, expose_by_ns)
+        self._counters[camera] = frame.counter
+        # Two exposures of a real scene differ by noise; a source that replays files may show one picture twice.
+        if frame.timing is not Timing.SIMULATED:
+            self._pictures[camera] = frame.image
         return View(camera=camera, frame=frame, fault=fault)
 
-    @staticmethod
-    def _fault(frame: Frame, last: Frame | None, received_ns: int, expose_by_ns: int) -> int:
+    def _fault(self, frame: Frame, camera: str, received_ns: int, expose_by_ns: int) -> int:
         if frame.image.dtype != np.uint8 or frame.image.ndim != COLOUR_AXES:
             return Code.FRAME_SHAPE
         if not frame.captured_known:
             return Code.TIMING_UNKNOWN
-        if last is not None and frame.counter <= last.counter:
+        if frame.counter <= self._counters.get(camera, -1):
             return Code.FRAME_UNCHANGED
         if not received_ns <= frame.captured_ns <= expose_by_ns:
             return Code.CAPTURE_OVERRUN
-        # Two exposures of a real scene differ by noise; a source that replays files may show one picture twice.
-        if last is not None and frame.timing is not Timing.SIMULATED and identical(frame.image, last.image):
+        previous = self._pictures.get(camera)
+        if previous is not None and identical(frame.image, previous):
             return Code.FRAME_IDENTICAL
         return Code.NONE

@@ -16,7 +16,7 @@ from edge.inspector.station import offline_state
 
 SUPERVISION_S: Final = 0.25
 HANG_NS: Final = 10_000_000_000
-"""A loop or guard that has not come round for this long hangs: the process must go. No wait of theirs is as long."""
+"""What has not moved for this long hangs: the process must go. No single wait is as long."""
 
 TRIGGER_ALARM_S: Final = 60.0
 FINISH_S: Final = 5.0
@@ -38,38 +38,41 @@ def run(loaded: LoadedConfig, stopping: threading.Event, adapters: Adapters | No
     notifier = Notifier.from_environment()
     with ExitStack() as stack:
         inspector = build(loaded, stack, adapters or Adapters())
-        _start(inspector)
-        notifier.ready()
-        station = inspector.station
-        _LOG.info("inspecting: epoch %d, linegate %s", station.identity.epoch, station.identity.software)
+        ending = "stopped"
         try:
+            _start(inspector)
+            notifier.ready()
+            identity = inspector.station.identity
+            _LOG.info("inspecting: epoch %d, linegate %s", identity.epoch, identity.software)
             _supervise(inspector, stopping, notifier)
-        except HangError as error:
-            notifier.stopping()
-            _stop(inspector, reason=str(error))
+        except Exception as error:
+            ending = f"failed: {error}"
             raise
-        notifier.stopping()
-        _stop(inspector, reason="stopped")
+        finally:
+            notifier.stopping()
+            _stop(inspector, reason=ending)
 
 
 def _start(inspector: Inspector) -> None:
-    inspector.loop.start()
     inspector.station.loop_alive_ns = time.monotonic_ns()
-    inspector.guard.start(inspector.link, inspector.history)
+    inspector.loop.start()
+    inspector.guard.start(inspector.link)
     inspector.link.open()
     if inspector.timer:
         inspector.timer.start()
 
 
 def _stop(inspector: Inspector, *, reason: str) -> None:
+    """Stop in reverse; the guard answers until no trigger can arrive any more."""
     inspector.station.stopping = True
     if inspector.timer:
         inspector.timer.stop()
     inspector.reception.close()
     finished = inspector.loop.stop(FINISH_S)
+    inspector.guard.settle()
+    inspector.link.close((wire.STATE, offline_state(inspector.station.identity.epoch)))
     inspector.guard.stop()
     inspector.keeping.close(FINISH_S)
-    inspector.link.close((wire.STATE, offline_state(inspector.station.identity.epoch)))
     ending = reason if finished else f"{reason}; the part in hand was given up"
     inspector.ledger.close(ending, clock.now(), dict(inspector.reception.counts))
 
@@ -94,6 +97,10 @@ def _supervise(inspector: Inspector, stopping: threading.Event, notifier: Notifi
 
 def _refuse_to_hang(inspector: Inspector) -> None:
     present = time.monotonic_ns()
-    for name, alive_ns in (("inspection loop", inspector.loop.alive_ns), ("deadline guard", inspector.guard.alive_ns)):
-        if present - alive_ns > HANG_NS:
-            raise HangError(f"the {name} has not moved for {(present - alive_ns) / 1e9:.0f} s")
+    for name, age_ns in (
+        ("inspection loop", present - inspector.loop.alive_ns),
+        ("deadline guard", present - inspector.guard.alive_ns),
+        ("ledger's commit", inspector.ledger.commit_age_ns),
+    ):
+        if age_ns > HANG_NS:
+            raise HangError(f"the {name} has not moved for {age_ns / 1e9:.0f} s")

@@ -15,8 +15,9 @@ from edge.core.types import Decision, ViewJudgement
 from edge.inspector import clock
 from edge.inspector.alarms import Alarm, Alarms
 from edge.inspector.capture import Cameras, View
+from edge.inspector.dispatch import Delivery
 from edge.inspector.examine import examine
-from edge.inspector.guard import MARGIN_NS, Delivery
+from edge.inspector.guard import MARGIN_NS
 from edge.inspector.part import Part
 from edge.inspector.recipes import LoadedRecipe, LoadedView
 from edge.inspector.verdicts import Author, decided_by_loop
@@ -24,7 +25,7 @@ from edge.ledger import Ledger
 
 IDLE_S: Final = 0.1
 PROBE_NS: Final = 1_000_000_000
-LONGEST_COMMIT_S: Final = 5.0
+LONGEST_COMMIT_S: Final = 3.0
 """A commit that takes longer is left to the deadline guard, however late the deadline: the loop must come round."""
 
 _LOG: Final = logging.getLogger(__name__)
@@ -75,6 +76,7 @@ class InspectionLoop:
         self._afterwards = afterwards
         self._probe = probe
         self._probed_ns = 0
+        self._model_failures: list[str] = []
         self._stopping = threading.Event()
         self.alive_ns = time.monotonic_ns()
         self._thread = threading.Thread(target=self._work, name="inspection-loop", daemon=True)
@@ -124,37 +126,47 @@ class InspectionLoop:
         answer_by_ns = order.deadline_ns - MARGIN_NS
 
         views = self._cameras.capture(order, recipe.cameras, recipe.capture_ms, answer_by_ns)
-        stages.lap("capture")
+        self._lap(stages, "capture")
 
         judgements = [self._examine(view, seen, stages) for view, seen in zip(recipe.views, views, strict=True)]
         verdict = judge_part(judgements, recipe.cameras)
         records = _records(recipe.views, views, judgements)
         decided = decided_by_loop(order, verdict, records, self._author, at=clock.now(), stages_ns=stages.stages_ns)
-        stages.lap("policy")
+        self._lap(stages, "policy")
 
         ticket = part.record(decided, self._ledger)
         wait_s = min(max(0.0, (answer_by_ns - time.monotonic_ns()) / 1e9), LONGEST_COMMIT_S)
         committed = ticket is not None and ticket.wait(wait_s)
-        stages.lap("commit")
+        self._lap(stages, "commit")
 
         won = committed and part.claim()
         if won:
             commit_ns = {"commit": stages.stages_ns["commit"]}
             handed_ns = time.monotonic_ns()
-            self._deliver(Delivery(part=part, decided=decided, handed_ns=handed_ns, stages_ns=commit_ns))
+            self._deliver(Delivery(order=order, decided=decided, handed_ns=handed_ns, stages_ns=commit_ns))
 
-        self._report(views)
-        self._afterwards(
-            Inspected(
-                part=part,
-                recipe=recipe,
-                views=tuple(views),
-                judgements=tuple(judgements),
-                decided=decided,
-                decision=decided.decision if won else Decision.CANNOT_JUDGE,
-                code=decided.code if won else part.guard_code or Code.STORE_LATE,
-            )
+        inspected = Inspected(
+            part=part,
+            recipe=recipe,
+            views=tuple(views),
+            judgements=tuple(judgements),
+            decided=decided,
+            decision=decided.decision if won else Decision.CANNOT_JUDGE,
+            code=decided.code if won else part.guard_code or Code.STORE_LATE,
         )
+        self._finish(inspected)
+
+    def _lap(self, stages: clock.StageClock, stage: str) -> None:
+        stages.lap(stage)
+        self.alive_ns = time.monotonic_ns()
+
+    def _finish(self, inspected: Inspected) -> None:
+        """Do what is off the path of the part; its verdict is out, whatever fails here."""
+        try:
+            self._report(inspected)
+            self._afterwards(inspected)
+        except Exception:  # noqa: BLE001 - the next part must be judged all the same
+            _LOG.exception("part %s is answered; what follows an answer failed", inspected.decided.key)
 
     def _examine(self, loaded: LoadedView, seen: View, stages: clock.StageClock) -> ViewJudgement:
         if seen.fault or seen.frame is None:
@@ -172,19 +184,23 @@ class InspectionLoop:
         stages.lap("quality")
         if result.failure:
             _LOG.error("camera %s: the model failed: %s", loaded.camera, result.failure)
-            self._alarms.set(Alarm.MODEL, clock.now(), result.failure)
-        elif result.judgement.score is not None:
-            self._alarms.clear(Alarm.MODEL, clock.now())
+            self._model_failures.append(f"{loaded.camera}: {result.failure}")
         return result.judgement
 
-    def _report(self, views: Sequence[View]) -> None:
-        """Raise the camera alarm for a view without a usable frame, clear it when all have one."""
-        faulty = [view for view in views if view.fault]
+    def _report(self, inspected: Inspected) -> None:
+        """Raise or clear the alarms of cameras and models by what this part showed, all of its views together."""
+        present = clock.now()
+        failures, self._model_failures = self._model_failures, []
+        if failures:
+            self._alarms.set(Alarm.MODEL, present, "; ".join(failures))
+        elif all(judgement.score is not None for judgement in inspected.judgements):
+            self._alarms.clear(Alarm.MODEL, present)
+        faulty = [view for view in inspected.views if view.fault]
         if not faulty:
-            self._alarms.clear(Alarm.CAMERA, clock.now())
+            self._alarms.clear(Alarm.CAMERA, present)
         for view in faulty:
             text = f"{view.camera}: {view.detail or Code(view.fault).name.lower()}"
-            self._alarms.set(Alarm.CAMERA, clock.now(), text, value=view.fault)
+            self._alarms.set(Alarm.CAMERA, present, text, value=view.fault)
 
 
 def _records(

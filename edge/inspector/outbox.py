@@ -8,8 +8,6 @@ from edge.core.events import PartKey
 from edge.core.wire import Result
 
 LIMIT: Final = 10_000
-IN_FLIGHT: Final = 8
-"""Fewer than the link allows at once, so that a live result always finds room."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +19,7 @@ class HistoryItem:
 
 
 class HistoryOutbox:
-    """What waits for the broker, oldest first, a bounded number on the way; used under its owner's lock.
+    """What waits for the broker, oldest first, and what is on its way; used under its owner's lock.
 
     An item leaves when the broker has acknowledged it. Beyond :data:`LIMIT` the oldest is let go: it stays in the
     ledger, which is where a plant looks for it, and ``dropped`` counts it.
@@ -43,8 +41,8 @@ class HistoryOutbox:
         self._waiting.append(item)
 
     def next(self) -> HistoryItem | None:
-        """Take the next item to publish, None if there is none or enough are on the way."""
-        if not self._waiting or len(self._in_flight) >= IN_FLIGHT:
+        """Take the next item to publish, None if there is none."""
+        if not self._waiting:
             return None
         item = self._waiting.popleft()
         self._in_flight[item.key] = item
@@ -55,9 +53,9 @@ class HistoryOutbox:
         return self._in_flight.pop(key, None)
 
     def put_back(self, item: HistoryItem) -> None:
-        """Have an item wait again that could not be published, in its old place."""
-        self._in_flight.pop(item.key, None)
-        self._waiting.appendleft(item)
+        """Have an item wait again that could not be published, in its old place, unless it was recalled meanwhile."""
+        if self._in_flight.pop(item.key, None):
+            self._waiting.appendleft(item)
 
     def recall(self) -> None:
         """The connection broke: what was on the way waits again, in its old order."""

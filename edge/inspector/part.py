@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from edge.core.codes import Code
-from edge.core.events import Decided, Instant, PartKey
+from edge.core.events import Decided, Instant, PartKey, Received
 from edge.core.types import Trigger
+from edge.inspector.clock import NS_PER_MS
 from edge.inspector.recipes import LoadedRecipe
 from edge.ledger import Ledger, Ticket
 
@@ -18,16 +19,32 @@ class Order:
     """What is known of a part when its trigger is taken on; never changes.
 
     ``recipe`` is None where the trigger names an unknown one. ``refusal`` is the code of a trigger that must not be
-    imaged (late, unknown recipe), else 0. Instants are monotonic nanoseconds.
+    imaged (late, unknown recipe, not ready), else 0. ``deadline_ms`` counts from the receipt.
     """
 
     key: PartKey
     trigger: Trigger
     origin: Origin
     received: Instant
-    deadline_ns: int
+    deadline_ms: int
     recipe: LoadedRecipe | None
     refusal: int
+
+    @property
+    def deadline_ns(self) -> int:
+        """The deadline as a monotonic instant, in nanoseconds."""
+        return self.received.mono_ns + self.deadline_ms * NS_PER_MS
+
+    def receipt(self) -> Received:
+        """Return the ledger's event of the receipt."""
+        return Received(
+            key=self.key,
+            part=self.trigger.part,
+            recipe=self.trigger.recipe,
+            deadline_ms=self.deadline_ms,
+            at=self.received,
+            origin=self.origin,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +81,7 @@ class Part:
         with self._lock:
             if self._claimed:
                 return None
-            ticket = ledger.append(decided)
+            ticket = ledger.append(decided, owed=True)
             self._recorded = True
             return ticket
 
@@ -75,13 +92,13 @@ class Part:
             self._claimed = True
             return won
 
-    def take_over(self, *, stopping: bool) -> GuardAnswer | None:
+    def take_over(self, *, stopping: bool, store_failed: bool) -> GuardAnswer | None:
         """Take the right to send in the guard's name; None if it is gone."""
         with self._lock:
             if self._claimed:
                 return None
             self._claimed = True
-            self._guard_code = self.order.refusal or self._reason(stopping=stopping)
+            self._guard_code = self.order.refusal or self._reason(stopping=stopping, store_failed=store_failed)
             return GuardAnswer(code=self._guard_code, overrules=self._recorded)
 
     @property
@@ -89,9 +106,9 @@ class Part:
         """The code that the guard answered with, None if it did not."""
         return self._guard_code
 
-    def _reason(self, *, stopping: bool) -> Code:
+    def _reason(self, *, stopping: bool, store_failed: bool) -> Code:
         if self._recorded:
-            return Code.STORE_LATE
+            return Code.STORE_FAILED if store_failed else Code.STORE_LATE
         if stopping:
             return Code.STOPPING
         return Code.DEADLINE if self._taken else Code.BUSY

@@ -12,16 +12,16 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from edge.core import wire
-from edge.core.admission import Admission, Admitted, Duplicate, Lost, Rejected, Sessions, account_for_ack, admit
+from edge.core.admission import Admitted, Duplicate, Lost, Rejected, Sessions, account_for_ack, admit
 from edge.core.codes import Code
-from edge.core.events import Event, Instant, Loss, PartKey, PlcAcked, Received, Refused
+from edge.core.events import Event, Instant, Loss, PartKey, PlcAcked, Refused
 from edge.core.lateness import TickClock
 from edge.core.types import Trigger
 from edge.inspector import clock
 from edge.inspector.alarms import Alarm, Alarms
 from edge.inspector.part import Order, Origin, Part
 from edge.inspector.recipes import Recipes
-from edge.ledger import Ledger
+from edge.ledger import Ledger, LedgerError
 from edge.line.link import Message
 
 QUEUE_PARTS: Final = 32
@@ -34,7 +34,10 @@ _LOG: Final = logging.getLogger(__name__)
 
 
 class Reception:
-    """Takes triggers and acks. ``watch`` hands a part to the deadline guard, ``answer_now`` without a wait."""
+    """Takes triggers and acks. ``watch`` hands a part to the deadline guard, ``answer_now`` without a wait.
+
+    ``ready`` says whether the station may judge; a part that comes all the same is answered cannot-judge.
+    """
 
     def __init__(
         self,
@@ -45,23 +48,25 @@ class Reception:
         slack_ms: int,
         ledger: Ledger,
         alarms: Alarms,
+        ready: Callable[[], bool],
         watch: Callable[[Part], None],
         answer_now: Callable[[Part], None],
     ) -> None:
         self._sessions = sessions
         self._auto_trigs = itertools.count(auto_trig + 1)
-        self._seqs = itertools.count(1)
+        self._seq = 0
         self._recipes = recipes
         self._slack_ms = slack_ms
         self._ledger = ledger
         self._alarms = alarms
+        self._ready = ready
         self._watch = watch
         self._answer_now = answer_now
         self._ticks = TickClock()
         self._lock = threading.Lock()
         self._closed = False
         self.parts: queue.Queue[Part] = queue.Queue(QUEUE_PARTS)
-        self.counts: Counter[str] = Counter(received=0, duplicate=0, refused=0, lost=0, late=0)
+        self.counts: Counter[str] = Counter(received=0, duplicate=0, refused=0, lost=0, late=0, unrecorded=0)
 
     def close(self) -> None:
         """Take on no more: a later trigger is answered cannot-judge (stopping)."""
@@ -75,13 +80,25 @@ class Reception:
             try:
                 trigger = wire.parse_trigger(message.payload)
             except wire.WireError as error:
-                self._refuse(None, error.code, str(error), received)
+                self._refuse(None, error.code, str(error), received, [])
                 return
             admission = admit(self._sessions, trigger, retained=message.retained)
-            self._settle(admission, trigger, received)
-            if isinstance(admission.outcome, Admitted):
-                excess_ms = self._ticks.excess_ms(trigger.session, trigger.tick, message.received_ns // clock.NS_PER_MS)
-                self._take_on(trigger, "plc", received, excess_ms)
+            losses = self._losses(admission.lost, received)
+            match admission.outcome:
+                case Admitted():
+                    excess_ms = self._excess_ms(trigger, message.received_ns)
+                    part = self._part(trigger, "plc", received, excess_ms)
+                    taken = self._record([*losses, part.order.receipt()], received)
+                    if taken:
+                        self._hand_over(part)
+                case Rejected(code=code, detail=detail):
+                    taken = self._refuse(trigger, code, detail, received, losses)
+                case Duplicate():
+                    self.counts["duplicate"] += 1
+                    taken = True
+            # What could not be recorded stays unaccounted for: the next trigger's gap reveals it as a loss.
+            if taken:
+                self._sessions = admission.sessions
 
     def ack(self, message: Message) -> None:
         """Handle ``cmd/ack``."""
@@ -90,13 +107,13 @@ class Reception:
             try:
                 ack = wire.parse_ack(message.payload)
             except wire.WireError as error:
-                self._refuse(None, error.code, f"ack: {error}", received)
+                self._refuse(None, error.code, f"ack: {error}", received, [])
                 return
             admission = account_for_ack(self._sessions, ack)
-            self._sessions = admission.sessions
-            self._record(self._losses(admission.lost, received))
             key = PartKey(session=ack.session, trig=ack.trig, epoch=ack.epoch, seq=ack.seq)
-            self._record([PlcAcked(key=key, act=ack.act, at=received)])
+            events = [*self._losses(admission.lost, received), PlcAcked(key=key, act=ack.act, at=received)]
+            if self._record(events, received):
+                self._sessions = admission.sessions
 
     def own_trigger(self, recipe: int, origin: Origin) -> None:
         """Take on a part that the station itself triggers (timer, presence); its session is 0."""
@@ -110,46 +127,32 @@ class Reception:
                 recipe=recipe,
                 deadline_ms=0,
             )
-            self._take_on(trigger, origin, clock.now(), 0)
+            received = clock.now()
+            part = self._part(trigger, origin, received, 0)
+            if self._record([part.order.receipt()], received):
+                self._hand_over(part)
 
-    def _settle(self, admission: Admission, trigger: Trigger, received: Instant) -> None:
-        self._sessions = admission.sessions
-        self._record(self._losses(admission.lost, received))
-        if isinstance(admission.outcome, Duplicate):
-            self.counts["duplicate"] += 1
-        elif isinstance(admission.outcome, Rejected):
-            self._refuse(trigger, admission.outcome.code, admission.outcome.detail, received)
+    def _excess_ms(self, trigger: Trigger, received_ns: int) -> int:
+        return self._ticks.excess_ms(trigger.session, trigger.tick, received_ns // clock.NS_PER_MS)
 
-    def _take_on(self, trigger: Trigger, origin: Origin, received: Instant, excess_ms: int) -> None:
+    def _part(self, trigger: Trigger, origin: Origin, received: Instant, excess_ms: int) -> Part:
         recipe = self._recipes.get(trigger.recipe)
         deadline_ms = trigger.deadline_ms or (recipe.deadline_ms if recipe else DEFAULT_DEADLINE_MS)
-        key = PartKey(session=trigger.session, trig=trigger.trig, epoch=trigger.epoch, seq=next(self._seqs))
-        order = Order(
-            key=key,
-            trigger=trigger,
-            origin=origin,
-            received=received,
-            deadline_ns=received.mono_ns + deadline_ms * clock.NS_PER_MS,
-            recipe=recipe,
-            refusal=self._refusal(known=recipe is not None, excess_ms=excess_ms),
+        return Part(
+            Order(
+                key=PartKey(session=trigger.session, trig=trigger.trig, epoch=trigger.epoch, seq=self._seq + 1),
+                trigger=trigger,
+                origin=origin,
+                received=received,
+                deadline_ms=deadline_ms,
+                recipe=recipe,
+                refusal=self._refusal(known=recipe is not None, excess_ms=excess_ms),
+            )
         )
-        self.counts["received"] += 1
-        part = Part(order)
-        self._record(
-            [
-                Received(
-                    key=key,
-                    part=trigger.part,
-                    recipe=trigger.recipe,
-                    deadline_ms=deadline_ms,
-                    at=received,
-                    origin=origin,
-                )
-            ]
-        )
-        self._hand_over(part)
 
     def _hand_over(self, part: Part) -> None:
+        self.counts["received"] += 1
+        self._seq += 1
         if part.order.refusal:
             self._answer_now(part)
             return
@@ -161,6 +164,7 @@ class Reception:
             self._watch(part)
 
     def _refusal(self, *, known: bool, excess_ms: int) -> Code:
+        """Return why a part that is taken on must not be imaged, or ``Code.NONE``."""
         if self._closed:
             return Code.STOPPING
         if not known:
@@ -168,25 +172,37 @@ class Reception:
         if excess_ms > self._slack_ms:
             self.counts["late"] += 1
             return Code.LATE_TRIGGER
-        return Code.NONE
+        return Code.NONE if self._ready() else Code.NOT_READY
 
     def _losses(self, lost: Iterable[Lost], at: Instant) -> list[Event]:
-        events: list[Event] = []
-        for run in lost:
-            self.counts["lost"] += run.last - run.first + 1
-            first = None if run.first == run.last else run.first
-            epoch = self._sessions.epoch
-            events.append(Loss(epoch=epoch, session=run.session, trig=run.last, trig_first=first, code=run.code, at=at))
-        return events
+        return [
+            Loss(
+                epoch=self._sessions.epoch,
+                session=run.session,
+                trig=run.last,
+                trig_first=None if run.first == run.last else run.first,
+                code=run.code,
+                at=at,
+            )
+            for run in lost
+        ]
 
-    def _refuse(self, trigger: Trigger | None, code: Code, detail: str, at: Instant) -> None:
+    def _refuse(self, trigger: Trigger | None, code: Code, detail: str, at: Instant, losses: list[Event]) -> bool:
         self.counts["refused"] += 1
         session, trig = (trigger.session, trigger.trig) if trigger else (None, None)
-        self._record(
-            [Refused(epoch=self._sessions.epoch, session=session, trig=trig, code=code, detail=detail[:200], at=at)]
-        )
         self._alarms.set(Alarm.TRIGGER, at, f"refused: {detail}", value=self.counts["refused"])
+        epoch = self._sessions.epoch
+        refused = Refused(epoch=epoch, session=session, trig=trig, code=code, detail=detail[:200], at=at)
+        return self._record([*losses, refused], at)
 
-    def _record(self, events: list[Event]) -> None:
-        if events:
+    def _record(self, events: list[Event], at: Instant) -> bool:
+        """Queue events for the ledger; False, and an alarm, where it takes no more."""
+        try:
             self._ledger.append(*events)
+        except LedgerError as error:
+            self.counts["unrecorded"] += 1
+            self._alarms.set(Alarm.LEDGER, at, str(error), value=self.counts["unrecorded"])
+            _LOG.error("not taken on: %s", error)
+            return False
+        self.counts["lost"] += sum(isinstance(event, Loss) for event in events)
+        return True

@@ -1,5 +1,6 @@
 """Recipes made ready: each view's detector loaded, its limits settled, the bundle set named."""
 
+import statistics
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +14,17 @@ from edge.config import Recipe
 from edge.config.schema import View
 from edge.core.quality import QualityLimits
 from edge.core.types import Limits
+from edge.inspector.clock import NS_PER_MS
 from models.bundle import Bundle, read_bundle, set_fingerprint
 from models.detector import Detection, Detector
+from models.golden import verify_golden
 
 Roi = tuple[int, int, int, int]
 
 PROBE_PIXELS: Final = 64
+LATENCY_RUNS: Final = 3
+LATENCY_WIDTH: Final = 1920
+LATENCY_HEIGHT: Final = 1080
 
 
 class RecipeError(Exception):
@@ -74,19 +80,26 @@ def load_recipes(recipes: tuple[Recipe, ...], *, live: bool) -> Recipes:
 
     Raises:
         UnsafeRecipeError: a limit is laxer than its bundle's, or a live line would run a provisional bundle.
-        RecipeError: a bundle or region is unusable.
-        BundleError: a bundle file is missing or wrong.
+        RecipeError: a model is too slow for its recipe.
+        ModelError: a bundle file is missing or wrong, or does not reproduce its golden outputs on this machine.
     """
     detectors: dict[Path, tuple[Bundle, Detector]] = {}
     return {recipe.id: _load(recipe, detectors, live=live) for recipe in recipes}
 
 
 def probe(recipes: Recipes) -> None:
-    """Run every view's model on a blank picture; raises what the first failing one raises."""
-    blank = np.zeros((PROBE_PIXELS, PROBE_PIXELS, 3), np.uint8)
+    """Run every view's model on a blank picture.
+
+    Raises:
+        RecipeError: a model gives no probability.
+        Exception: whatever a failing model raises.
+    """
     for recipe in recipes.values():
         for view in recipe.views:
-            view.detector.inspect(blank)
+            x, y, width, height = view.roi or (0, 0, PROBE_PIXELS, PROBE_PIXELS)
+            score = view.detector.inspect(np.zeros((y + height, x + width, 3), np.uint8), view.roi).score
+            if not 0.0 <= score <= 1.0:
+                raise RecipeError(f"recipe {recipe.id}, view {view.camera}: the model gives {score}, no probability")
 
 
 def _load(recipe: Recipe, detectors: dict[Path, tuple[Bundle, Detector]], *, live: bool) -> LoadedRecipe:
@@ -95,10 +108,14 @@ def _load(recipe: Recipe, detectors: dict[Path, tuple[Bundle, Detector]], *, liv
         path = bundle_path(view.bundle)
         if path not in detectors:
             bundle = read_bundle(path)
-            detectors[path] = (bundle, Detector.load(bundle))
+            detector = Detector.load(bundle)
+            verify_golden(bundle, detector)
+            detectors[path] = (bundle, detector)
         bundle, detector = detectors[path]
+        place = f"recipe {recipe.id} ({recipe.name}), view {view.camera}"
         for text in _refusals(recipe, view, bundle, live=live):
-            raise UnsafeRecipeError(f"recipe {recipe.id} ({recipe.name}), view {view.camera}: {text}")
+            raise UnsafeRecipeError(f"{place}: {text}")
+        _refuse_slow(place, recipe, view, detector)
         limits = view.limits(bundle.manifest.decision.limits())
         quality = bundle.manifest.quality.limits()
         views.append(
@@ -115,6 +132,22 @@ def _load(recipe: Recipe, detectors: dict[Path, tuple[Bundle, Detector]], *, liv
         views=tuple(views),
         model=set_fingerprint([view.bundle.sha256 for view in views]),
     )
+
+
+def _refuse_slow(place: str, recipe: Recipe, view: View, detector: Judge) -> None:
+    """Refuse a model that cannot answer within the recipe's deadline on this machine, even with nothing else to do."""
+    x, y, width, height = view.roi or (0, 0, LATENCY_WIDTH, LATENCY_HEIGHT)
+    blank = np.zeros((y + height, x + width, 3), np.uint8)
+    times_ns = []
+    for _ in range(LATENCY_RUNS):
+        found = detector.inspect(blank, view.roi)
+        times_ns.append(found.preprocess_ns + found.invoke_ns + found.postprocess_ns)
+    needed_ms = statistics.median(times_ns) / NS_PER_MS
+    if needed_ms >= recipe.deadline_ms:
+        raise RecipeError(
+            f"{place}: its model takes {needed_ms:.0f} ms on this machine, the recipe's deadline is "
+            f"{recipe.deadline_ms} ms: raise deadline_ms, or use a smaller bundle"
+        )
 
 
 def _refusals(recipe: Recipe, view: View, bundle: Bundle, *, live: bool) -> Iterator[str]:

@@ -13,8 +13,8 @@ from edge.inspector.alarms import Alarm, Alarms
 from edge.inspector.recipes import Recipes
 from edge.ledger import Ledger
 
-LOOP_ALIVE_NS: Final = 2_000_000_000
-"""A loop that has not come round for this long makes the station not ready."""
+LOOP_ALIVE_NS: Final = 4_000_000_000
+"""A loop that has not moved for this long makes the station not ready; no single wait of its stages is as long."""
 
 EARLIEST_PLAUSIBLE_S: Final = 1_767_225_600
 """1 January 2026: a clock before it was never set. It is told as a fault but stops no line."""

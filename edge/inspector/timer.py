@@ -1,7 +1,11 @@
 """The timer trigger: a part every so many seconds, for lines whose PLC cannot trigger; results go to evt/auto."""
 
+import logging
 import threading
 from collections.abc import Callable
+from typing import Final
+
+_LOG: Final = logging.getLogger(__name__)
 
 
 class TimerTrigger:
@@ -25,5 +29,8 @@ class TimerTrigger:
 
     def _work(self) -> None:
         while not self._stopping.wait(self._period_s):
-            if self._ready():
-                self._trigger()
+            try:
+                if self._ready():
+                    self._trigger()
+            except Exception:  # noqa: BLE001 - the next part comes all the same
+                _LOG.exception("a part of the timer could not be taken on")

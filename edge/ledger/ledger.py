@@ -86,8 +86,15 @@ class Ledger:
         self._writer = Writer(self._store, self._limit)
         return opening
 
-    def append(self, *events: Event) -> Ticket:
+    @property
+    def commit_age_ns(self) -> int:
+        """For how long the present attempt to commit has been going on, in nanoseconds; 0 between attempts."""
+        return 0 if self._writer is None else self._writer.commit_age_ns
+
+    def append(self, *events: Event, owed: bool = False) -> Ticket:
         """Queue events, in order, for one transaction; never waits for the disk.
+
+        ``owed`` is for what follows from an event that was taken before: it may use a reserve beyond the limit.
 
         An event that contradicts the record (a second verdict of a part, a verdict without receipt) is written as an
         anomaly, and its ticket never says committed.
@@ -101,7 +108,7 @@ class Ledger:
             raise LedgerClosedError(f"{self._store.path}: no epoch was started")
         if any(isinstance(event, EpochStarted | EpochEnded) for event in events):
             raise ValueError("epochs are started by start_epoch and ended by close")
-        return self._writer.append(events)
+        return self._writer.append(events, owed=owed)
 
     def close(self, reason: str, at: Instant, counts: Mapping[str, int]) -> None:
         """Commit what waits, then the end of the epoch, and let the store go; at most about four seconds.

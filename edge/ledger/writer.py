@@ -13,6 +13,8 @@ from edge.ledger.store import Store
 
 MAX_BATCH: Final = 1000
 """A transaction takes no further ticket once it holds this many events."""
+RESERVE: Final = 2_000
+"""Room beyond the limit for what is owed to parts that were taken on below it: their verdicts, and what was sent."""
 FIRST_RETRY_S: Final = 0.05
 LAST_RETRY_S: Final = 1.0
 PATIENCE_NS: Final = 1_000_000_000
@@ -75,6 +77,7 @@ class Writer:
         self._queue: deque[_Entry] = deque()
         self._batch: list[_Entry] = []
         self._waiting = 0
+        self._commit_since_ns = 0
         self._closing = False
         self._abandoned = False
         self._failure: LedgerError | None = None
@@ -101,8 +104,14 @@ class Writer:
         """How many events are not on disk yet."""
         return self._waiting
 
-    def append(self, events: tuple[Event, ...], *, last: bool = False) -> Ticket:
-        """Queue events for one transaction; ``last`` refuses all that come later.
+    @property
+    def commit_age_ns(self) -> int:
+        """For how long the present attempt to commit has been going on, in nanoseconds; 0 between attempts."""
+        since_ns = self._commit_since_ns
+        return time.monotonic_ns() - since_ns if since_ns else 0
+
+    def append(self, events: tuple[Event, ...], *, owed: bool = False, last: bool = False) -> Ticket:
+        """Queue events for one transaction; ``owed`` may use the reserve, ``last`` refuses all that come later.
 
         Raises:
             LedgerBacklogError: too many events wait.
@@ -115,9 +124,10 @@ class Writer:
         with self._changed:
             if self._closing:
                 raise LedgerClosedError(f"{self._store.path}: closed; events are refused while the station stops")
-            if not last and self._waiting + len(events) > self._limit:
+            limit = self._limit + (RESERVE if owed else 0)
+            if not last and self._waiting + len(events) > limit:
                 raise LedgerBacklogError(
-                    f"{self._store.path}: {self._waiting} events wait for the disk, at most {self._limit} may; "
+                    f"{self._store.path}: {self._waiting} events wait for the disk, at most {limit} may; "
                     f"{self._failure or 'the disk is too slow'}"
                 )
             self._closing = last
@@ -143,14 +153,17 @@ class Writer:
     def _run(self) -> None:
         retry_s = FIRST_RETRY_S
         while self._take():
+            self._commit_since_ns = time.monotonic_ns()
             try:
                 refusals = self._store.commit([event for entry in self._batch for event in entry.events])
             except Exception as error:  # noqa: BLE001  # the writer outlives whatever the storage does
+                self._commit_since_ns = 0
                 self._failed(error)
                 if not self._pause(retry_s):
                     return
                 retry_s = min(retry_s * 2, LAST_RETRY_S)
             else:
+                self._commit_since_ns = 0
                 retry_s = FIRST_RETRY_S
                 self._succeeded(refusals)
 

@@ -6,6 +6,7 @@ import signal
 import threading
 from collections import Counter
 from contextlib import ExitStack
+from dataclasses import replace
 
 import cv2
 import pytest
@@ -13,12 +14,15 @@ import pytest
 from camera.virtual import VirtualLine, VirtualParameters
 from deploy.active import shipped_bundle
 from edge.cli.demo import LINE, SITE, STATION, inspector_process, write_configuration
+from edge.core import wire
 from edge.core.policy import judge_view
 from edge.core.types import Act, Decision
 from edge.inspector.examine import examine
 from edge.ledger.export import export
 from edge.ledger.reader import counts
 from edge.ledger.verify import verify
+from edge.line.link import LinkEvents
+from edge.line.mqtt import MqttLink
 from edge.line.plc import PlcSettings, PlcSimulator, plc_link_settings
 from edge.spool.check import image_problem
 from models.bundle import read_bundle
@@ -27,6 +31,7 @@ from tests.support.brokers import mosquitto_broker
 from tests.support.waiting import wait_until
 
 SEED = 20261121
+DEADLINE_MS = 400
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +61,22 @@ class Plant:
         self.broker = stack.enter_context(mosquitto_broker(folder))
         self.configuration = write_configuration(folder, self.broker.address, f"replay:{pictures}")
         self.actuations = []
+        self.answers = []
+        self.witness = MqttLink(
+            replace(
+                plc_link_settings(SITE, LINE, STATION, self.broker.address),
+                client_id="witness",
+                subscriptions=(wire.RESULT,),
+            ),
+            LinkEvents(
+                message=lambda message: self.answers.append(wire.parse_result(message.payload)),
+                connected=lambda: None,
+                disconnected=lambda _reason: None,
+                published=lambda _token, _reason: None,
+            ),
+        )
+        stack.callback(self.witness.close)
+        self.witness.open()
         self.stop = threading.Event()
         self.plc = PlcSimulator(
             PlcSettings(rate=10, timer_ms=700, test_line=True),
@@ -93,7 +114,10 @@ class Plant:
         records = {record["trig"]: record for record in export(self.folder)}
         accepted = self.accepted()
         assert accepted, "the line never accepted, so the test shows nothing"
-        assert Counter(accepted).most_common(1)[0][1] == 1
+        twice = [trig for trig, count in Counter(answer.trig for answer in self.answers).items() if count > 1]
+        assert twice == []
+        late = [answer.trig for answer in self.answers if answer.age_ms > DEADLINE_MS]
+        assert late == []
         assert [trig for trig in accepted if records[trig]["verdict"] != "accept"] == []
         answered = {done.trig: done for done in self.actuations if done.decision is not None}
         differing = [trig for trig, done in answered.items() if records[trig]["dec"] != done.decision]

@@ -1,8 +1,11 @@
 """A whole inspector with scripted cameras, a stand-in model and an in-process broker, and a witness at its topics."""
 
+import json
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -202,8 +205,9 @@ class RunningStation:
         self.send(wire.ACK, wire.encode_ack(ack))
 
     def send(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
-        wait_until(lambda: self.witness.connected, what="the witness's link")
-        assert self.witness.publish(topic, payload, qos=1, retain=retain)
+        wait_until(
+            lambda: self.witness.publish(topic, payload, qos=1, retain=retain), what="room on the witness's link"
+        )
 
     def inspect(self, trig: int, **changes: object) -> wire.Result:
         self.send_trigger(trig, **changes)
@@ -213,6 +217,12 @@ class RunningStation:
 
     def records(self) -> dict[int, dict[str, object]]:
         return {record["trig"]: record for record in export(self.store)}
+
+    def told_history(self) -> list[int]:
+        """Return the triggers whose results the broker has taken on ``hist/result``."""
+        with closing(sqlite3.connect(f"file:{self.store / 'ledger.db'}?mode=ro", uri=True)) as connection:
+            rows = connection.execute("SELECT trig, body FROM events WHERE kind = 'sent' ORDER BY id").fetchall()
+        return [trig for trig, body in rows if json.loads(body)["topic"] == wire.HISTORY]
 
     def verified(self) -> VerifyReport:
         return verify(self.store, image_problem(self.store / "spool"))

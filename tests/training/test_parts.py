@@ -6,7 +6,14 @@ import torch
 
 from camera.quality import measure
 from camera.virtual import VirtualLine, VirtualParameters
-from models.training.calibration import ScoredPicture, calibrate, choose_limits, fit_platt
+from models.training.calibration import (
+    ScoredPicture,
+    calibrate,
+    choose_limits,
+    fit_platt,
+    limit_logits,
+    nested_counts,
+)
 from models.training.export import fold_batch_norms
 from models.training.fitting import defect_loss
 from models.training.measures import frame_quality
@@ -36,14 +43,33 @@ def test_scores_that_say_nothing_are_refused(defective: list[bool]) -> None:
         fit_platt(np.array([0.0, 0.1, 5.0, 6.0]), np.array(defective))
 
 
-def test_limits_keep_every_defective_picture_from_accept() -> None:
-    bad = [ScoredPicture(name="b", group="g", defective=True, logit=value) for value in (2.0, 3.0, 6.0)]
-    good = [ScoredPicture(name="g", group="g", defective=False, logit=value) for value in (-3.0, -2.0, 1.0)]
-    settings = DecisionSettings(accept_margin=1.0, reject_margin=0.5, overkill_disregarded=0.0)
-    calibration = calibrate([*bad, *good], 8)
-    limits = choose_limits([*bad, *good], calibration, settings)
+def scores(group: str, bad: list[float], good: list[float]) -> list[ScoredPicture]:
+    return [
+        ScoredPicture(name=f"{group}{value}", group=group, defective=defective, logit=value)
+        for defective, values in ((True, bad), (False, good))
+        for value in values
+    ]
+
+
+def test_limits_keep_their_margins() -> None:
+    settings = DecisionSettings(accept_margin=1.0, accept_slack=0.25, reject_margin=0.5)
+    assert limit_logits(scores("a", [2.0, 6.0], [-3.0, 1.0]), settings) == (1.0, 1.5)
+    assert limit_logits(scores("a", [5.0, 6.0], [-3.0, -2.0]), settings) == (-1.75, -1.5)
+    assert limit_logits(scores("a", [0.0, 6.0], [-3.0, 2.0]), settings) == (-1.0, 2.5)
+    pictures = scores("a", [2.0, 3.0, 6.0], [-3.0, -2.0, 1.0])
+    limits = choose_limits(pictures, calibrate(pictures, 8), settings)
     assert limits.risk_claim is None
     assert limits.accept_below < limits.reject_above
+
+
+def test_nested_limits_do_not_see_the_fold_that_they_judge() -> None:
+    settings = DecisionSettings(accept_margin=1.0, accept_slack=0.25, reject_margin=0.5)
+    pictures = [*scores("a", [4.0, 5.0], [-1.0]), *scores("b", [-0.9], [-0.7, 3.0])]
+    counts = nested_counts(pictures, [["a"], ["b"]], settings)
+    assert counts["bad"] == {"accept": 1, "reject": 2, "cannot_judge": 0}
+    assert counts["good"] == {"accept": 0, "reject": 1, "cannot_judge": 2}
+    alone = nested_counts(scores("a", [4.0], [-1.0]), [["a"]], settings)
+    assert alone["bad"]["cannot_judge"] == alone["good"]["cannot_judge"] == 1
 
 
 def test_labels_at_stride_four() -> None:

@@ -16,7 +16,7 @@ class Book:
     def __init__(self) -> None:
         self.events = []
 
-    def append(self, *events):
+    def append(self, *events, owed=False):
         self.events += events
         return object()
 
@@ -29,7 +29,7 @@ def part(refusal: int = 0) -> Part:
             trigger=trigger,
             origin="plc",
             received=Instant(mono_ns=0, utc_ms=0),
-            deadline_ns=1,
+            deadline_ms=1,
             recipe=None,
             refusal=refusal,
         )
@@ -39,7 +39,7 @@ def part(refusal: int = 0) -> Part:
 def test_the_guard_before_the_loop_leaves_nothing_to_record():
     one, book = part(), Book()
     one.take()
-    answer = one.take_over(stopping=False)
+    answer = one.take_over(stopping=False, store_failed=False)
     assert (answer.code, answer.overrules) == (Code.DEADLINE, False)
     assert one.record(object(), book) is None
     assert not one.claim()
@@ -50,16 +50,22 @@ def test_the_guard_after_the_record_overrules_it():
     one, book = part(), Book()
     one.take()
     one.record(object(), book)
-    answer = one.take_over(stopping=False)
+    answer = one.take_over(stopping=False, store_failed=False)
     assert (answer.code, answer.overrules) == (Code.STORE_LATE, True)
     assert one.guard_code == Code.STORE_LATE
+
+
+def test_a_record_that_the_store_refuses_is_told_apart_from_a_slow_one():
+    one = part()
+    one.record(object(), Book())
+    assert one.take_over(stopping=False, store_failed=True).code == Code.STORE_FAILED
 
 
 def test_the_guard_after_the_loops_claim_has_nothing_to_say():
     one = part()
     one.record(object(), Book())
     assert one.claim()
-    assert one.take_over(stopping=False) is None
+    assert one.take_over(stopping=False, store_failed=False) is None
 
 
 @pytest.mark.parametrize(
@@ -72,12 +78,12 @@ def test_the_guard_after_the_loops_claim_has_nothing_to_say():
     ],
 )
 def test_the_guard_says_why_it_answers(refusal, stopping, code):
-    assert part(refusal).take_over(stopping=stopping).code == code
+    assert part(refusal).take_over(stopping=stopping, store_failed=False).code == code
 
 
 def test_a_part_that_is_answered_is_not_begun():
     one = part()
-    one.take_over(stopping=False)
+    one.take_over(stopping=False, store_failed=False)
     assert not one.take()
 
 
@@ -87,7 +93,7 @@ def test_of_many_contenders_exactly_one_wins():
 
         def contend(one=one, wins=wins, start=start, guard=False):
             start.wait()
-            if (one.take_over(stopping=False) is not None) if guard else one.claim():
+            if (one.take_over(stopping=False, store_failed=False) is not None) if guard else one.claim():
                 wins.append(guard)
 
         threads = [threading.Thread(target=contend, kwargs={"guard": number % 2 == 0}) for number in range(4)]

@@ -1,0 +1,155 @@
+"""Results on their way out: live while there is time and room, told again when nobody knows whether they arrived."""
+
+import time
+
+import pytest
+
+from edge.core import wire
+from edge.core.events import BrokerAcked, Decided, Instant, PartKey, Sent
+from edge.core.types import Decision, Trigger
+from edge.inspector import clock
+from edge.inspector.dispatch import Delivery, Dispatch
+from edge.inspector.part import Order
+
+
+class Book:
+    """Stands for the ledger."""
+
+    def __init__(self) -> None:
+        self.events = []
+
+    def append(self, *events, owed=False):
+        self.events += events
+
+    def of(self, kind):
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+class Wire:
+    """Stands for the link: takes ``room`` messages."""
+
+    connected = True
+
+    def __init__(self, room: int = 100) -> None:
+        self.room = room
+        self.published = []
+
+    def publish(self, topic, payload, *, qos, retain=False, token=None):
+        if self.room == 0:
+            return False
+        self.room -= 1
+        self.published.append((topic, token))
+        return True
+
+    def topics(self):
+        return [topic for topic, _ in self.published]
+
+
+def delivery(trig: int = 1, deadline_ms: int = 60_000) -> Delivery:
+    key = PartKey(session=1, trig=trig, epoch=1, seq=trig)
+    received = clock.now()
+    order = Order(
+        key=key,
+        trigger=Trigger(session=1, epoch=1, trig=trig, tick=0, part="", recipe=0, deadline_ms=0),
+        origin="plc",
+        received=received,
+        deadline_ms=deadline_ms,
+        recipe=None,
+        refusal=0,
+    )
+    decided = Decided(
+        key=key,
+        part="",
+        recipe=0,
+        revision=1,
+        decision=Decision.ACCEPT,
+        code=0,
+        score=10,
+        defects=0,
+        model="0a1b2c3d",
+        simulated=True,
+        config_hash="c",
+        software="0",
+        views=(),
+        at=Instant(mono_ns=received.mono_ns, utc_ms=received.utc_ms),
+    )
+    return Delivery(order=order, decided=decided, handed_ns=time.monotonic_ns(), stages_ns={})
+
+
+@pytest.fixture
+def book():
+    return Book()
+
+
+@pytest.fixture
+def told():
+    return []
+
+
+@pytest.fixture
+def dispatch(book, told):
+    return Dispatch(book, told.append)
+
+
+def test_a_result_goes_out_live_once_and_is_recorded_as_sent(dispatch, book):
+    link = Wire()
+    dispatch.add(delivery())
+    dispatch.flush(link)
+    dispatch.flush(link)
+    assert link.topics() == [wire.RESULT]
+    assert [sent.topic for sent in book.of(Sent)] == [wire.RESULT]
+
+
+def test_without_room_it_waits_in_order_and_goes_out_when_there_is_some(dispatch, book):
+    link = Wire(room=1)
+    for trig in (1, 2, 3):
+        dispatch.add(delivery(trig))
+    dispatch.flush(link)
+    assert dispatch.urgent
+    link.room = 5
+    dispatch.flush(link)
+    assert [token[1].trig for _, token in link.published] == [1, 2, 3]
+    assert not dispatch.urgent
+
+
+def test_past_its_deadline_it_is_never_sent_live(dispatch, book):
+    link = Wire()
+    dispatch.add(delivery(deadline_ms=0))
+    dispatch.flush(link)
+    assert link.topics() == [wire.HISTORY]
+    assert book.of(Sent) == []
+
+
+def test_what_the_broker_never_acknowledged_is_told_to_the_history_after_a_cut(dispatch, book):
+    link = Wire()
+    dispatch.add(delivery(1))
+    dispatch.add(delivery(2))
+    dispatch.flush(link)
+    dispatch.acknowledged(link.published[0][1], 0)
+    dispatch.link_changed()
+    dispatch.flush(link)
+    assert [(topic, token[1].trig) for topic, token in link.published[2:]] == [(wire.HISTORY, 2)]
+
+
+def test_a_result_that_the_broker_refused_is_told_to_the_history_and_raises_the_alarm(dispatch, book, told):
+    link = Wire()
+    dispatch.add(delivery())
+    dispatch.flush(link)
+    dispatch.acknowledged(link.published[0][1], 0x87)
+    assert told == [0x87]
+    dispatch.flush(link)
+    assert link.topics() == [wire.RESULT, wire.HISTORY]
+    dispatch.acknowledged(link.published[1][1], 0)
+    assert told == [0x87, None]
+    assert [sent.topic for sent in book.of(Sent)] == [wire.RESULT, wire.HISTORY]
+    assert [acked.reason for acked in book.of(BrokerAcked)] == [0x87, 0]
+
+
+def test_a_history_that_the_broker_refuses_is_kept_and_not_hurried(dispatch, book):
+    link = Wire()
+    dispatch.add(delivery(deadline_ms=0))
+    dispatch.flush(link)
+    dispatch.acknowledged(link.published[0][1], 0x97)
+    dispatch.flush(link)
+    assert len(link.published) == 1
+    assert book.of(Sent) == []
