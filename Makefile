@@ -38,7 +38,7 @@ lint: .venv/test.stamp ## formatting, ruff, mypy, import layers
 	.venv/bin/lint-imports
 
 test-train: .venv-train/train.stamp ## the tests of training (PyTorch)
-	.venv-train/bin/python -m pytest tests/training
+	OMP_NUM_THREADS=1 .venv-train/bin/python -m pytest -p no:anyio tests/training
 
 docs: .venv/test.stamp ## write docs/commands.md and docs/images/verdict.jpg anew
 	.venv/bin/python docs/commands.py

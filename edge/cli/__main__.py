@@ -1,5 +1,5 @@
 """``python -m edge.cli``: the same command, for where the script is not on the PATH."""
 
-from edge.cli.main import run
+from edge.cli.entry import run
 
 run()

@@ -10,6 +10,7 @@ from edge.cli.inspect import inspect
 from edge.cli.plc_sim import plc_sim
 from edge.cli.status import status
 from edge.cli.sync import sync
+from edge.cli.train import train
 from edge.cli.version import version
 
 app = typer.Typer(
@@ -20,7 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for verb in (inspect, sync, demo, plc_sim, status, evaluate, bench, version):
+for verb in (inspect, sync, demo, plc_sim, status, evaluate, train, bench, version):
     app.command()(verb)
 for name, group in (("config", config.app), ("camera", camera.app), ("ledger", ledger.app), ("buffer", buffer.app)):
     app.add_typer(group, name=name)

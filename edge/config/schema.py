@@ -99,7 +99,7 @@ class Recipe(_Table):
     name: Annotated[str, StringConstraints(min_length=1, max_length=40)]
     revision: Annotated[int, Field(ge=1)] = 1
     deadline_ms: Milliseconds = 400
-    capture_ms: Annotated[int, Field(ge=1, le=5_000)] = 100
+    capture_ms: Annotated[int, Field(ge=1, le=2_000)] = 100
     allow_provisional: bool = False
     views: Annotated[tuple[View, ...], Field(min_length=1)]
 

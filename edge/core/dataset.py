@@ -58,7 +58,8 @@ def parse_dataset(text: str, group_field: str | None = None) -> Dataset:
 
     Args:
         text: The file's text.
-        group_field: The image field that names its group; by default the first present of ``GROUP_FIELDS``.
+        group_field: The image field that names its group, then needed in every image; by default the first present of
+            ``GROUP_FIELDS``, and images without it have no group.
 
     Raises:
         DatasetError: It is not JSON, or an entry lacks what is needed or contradicts another; the entry is named.
@@ -69,13 +70,15 @@ def parse_dataset(text: str, group_field: str | None = None) -> Dataset:
         raise DatasetError(f"annotations.json is not JSON ({error}); export the dataset again") from error
     if not isinstance(document, dict):
         raise DatasetError("annotations.json must hold one object with images, annotations and categories")
-    categories = _categories(_entries(document, "categories"))
+    categories = _categories(_entries(document, "categories") if "categories" in document else [])
     entries = _entries(document, "images")
     if not entries:
         raise DatasetError("images is empty: a dataset needs at least one picture")
-    boxes = _boxes(_entries(document, "annotations"), categories)
+    # A set of good parts alone may have no list of defects.
+    boxes = _boxes(_entries(document, "annotations") if "annotations" in document else [], categories)
     field = _group_field(entries, group_field)
-    images = tuple(_image(entry, index, field, boxes) for index, entry in enumerate(entries))
+    named = group_field is not None
+    images = tuple(_image(entry, index, field, boxes, required=named) for index, entry in enumerate(entries))
     identities = {image.id for image in images}
     if len(identities) != len(images):
         raise DatasetError("images: two entries share an id; ids must be unique")
@@ -145,7 +148,12 @@ def _group_field(entries: Sequence[Mapping[str, Any]], wanted: str | None) -> st
 
 
 def _image(
-    entry: Mapping[str, Any], index: int, group_field: str | None, boxes: Mapping[int | str, list[LabelledBox]]
+    entry: Mapping[str, Any],
+    index: int,
+    group_field: str | None,
+    boxes: Mapping[int | str, list[LabelledBox]],
+    *,
+    required: bool,
 ) -> DatasetImage:
     where = f"images[{index}]"
     identity = _identity(entry, "id", where)
@@ -155,13 +163,14 @@ def _image(
     truth = entry.get("verdict")
     if not isinstance(truth, str) or truth not in {"accept", "reject"}:
         raise DatasetError(f"{where} ({file}): verdict must be 'accept' or 'reject', not {truth!r:.60}")
-    if group_field is not None and group_field not in entry:
+    grouped = group_field is not None and entry.get(group_field) is not None
+    if required and not grouped:
         raise DatasetError(f"{where} ({file}): the group field {group_field!r} is missing; every image needs it")
     return DatasetImage(
         id=identity,
         file=file,
         truth=cast("Truth", truth),
-        group=None if group_field is None else _label(entry, group_field, where),
+        group=_label(entry, group_field, where) if grouped and group_field else None,
         part_id=_label(entry, "part_id", where) if entry.get("part_id") is not None else None,
         view=_label(entry, "view", where) if entry.get("view") is not None else None,
         boxes=tuple(boxes.get(identity, ())),

@@ -57,11 +57,12 @@ def auroc(bad: Iterable[float | None], good: Iterable[float | None]) -> float | 
 def auroc_within_group(scored: Iterable[tuple[str | None, bool, float | None]]) -> float | None:
     """Return the mean :func:`auroc` over the groups that have both verdicts, None if there is none.
 
-    ``scored`` holds group, whether defective, and score of each picture; pictures without a group are one group.
+    ``scored`` holds group, whether defective, and score of each picture; pictures without a group are left out.
     """
-    groups: dict[str | None, tuple[list[float | None], list[float | None]]] = {}
+    groups: dict[str, tuple[list[float | None], list[float | None]]] = {}
     for group, defective, score in scored:
-        groups.setdefault(group, ([], []))[0 if defective else 1].append(score)
+        if group is not None:
+            groups.setdefault(group, ([], []))[0 if defective else 1].append(score)
     values = [value for bad, good in groups.values() if (value := auroc(bad, good)) is not None]
     return math.fsum(values) / len(values) if values else None
 

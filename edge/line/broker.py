@@ -2,9 +2,7 @@
 
 import importlib.util
 import os
-import select
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -13,14 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Self
 
+from edge.line.leash import leashed
 from edge.line.link import LinkError
 
 START_S: Final = 20.0
 STOP_S: Final = 7.0
 SEARCH_PATH: Final = ("/usr/sbin", "/usr/local/sbin", "/usr/local/bin")
 """Looked at besides PATH: Debian puts mosquitto where an ordinary user's PATH does not lead."""
-
-_LEASH: Final = Path(__file__).with_name("leash.py")
 
 
 def find_mosquitto() -> str | None:
@@ -58,7 +55,7 @@ def free_port() -> int:
 
 
 class EmbeddedBroker:
-    """A broker process on 127.0.0.1 that ends with this program, however that ends.
+    """A broker process on 127.0.0.1 that ends with the thread that started it, and so with this program, however it ends.
 
     Use it as a context manager, or call :meth:`start` and :meth:`stop`. It listens without a password on the
     loopback only. Its log is ``broker.log`` in the directory.
@@ -84,8 +81,7 @@ class EmbeddedBroker:
         self._directory = directory
         self._persistent = persistent
         self._command = command
-        self._leash: subprocess.Popen[bytes] | None = None
-        self._pid: int | None = None
+        self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def address(self) -> str:
@@ -95,7 +91,7 @@ class EmbeddedBroker:
     @property
     def pid(self) -> int | None:
         """The broker's process id, None while it does not run."""
-        return self._pid
+        return None if self._process is None else self._process.pid
 
     def start(self) -> None:
         """Start the broker and wait until it accepts connections (at most 20 s); may be called again after an end.
@@ -106,38 +102,35 @@ class EmbeddedBroker:
         self._check_port()
         command = self._choose()
         with (self._directory / "broker.log").open("wb") as log:
-            self._leash = subprocess.Popen(  # noqa: S603 - our own file and a broker found on this machine
-                [sys.executable, "-I", "-S", str(_LEASH), *command],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
+            self._process = subprocess.Popen(  # noqa: S603 - a broker found on this machine
+                leashed(command),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
                 stderr=log,
                 start_new_session=True,  # Ctrl-C ends the program, which then ends its broker in order
             )
         try:
-            self._pid = self._read_pid(self._leash)
-            self._wait_until_accepting(self._leash)
+            self._wait_until_accepting(self._process)
         except BaseException:
             self.stop()
             raise
 
     def stop(self) -> None:
         """End the broker in order, by force after 7 s; no error where it does not run."""
-        leash, self._leash, self._pid = self._leash, None, None
-        if leash is None:
+        process, self._process = self._process, None
+        if process is None:
             return
-        for pipe in (leash.stdin, leash.stdout):
-            if pipe is not None:
-                pipe.close()
+        process.terminate()
         try:
-            leash.wait(STOP_S)
+            process.wait(STOP_S)
         except subprocess.TimeoutExpired:
-            leash.kill()
-            leash.wait()
+            process.kill()
+            process.wait()
 
     def kill(self) -> None:
         """End the broker as a power cut would, with SIGKILL: for tests."""
-        if self._pid is not None:
-            os.kill(self._pid, signal.SIGKILL)
+        if self._process is not None:
+            self._process.kill()
         self.stop()
 
     def __enter__(self) -> Self:
@@ -169,19 +162,11 @@ class EmbeddedBroker:
                 "end what uses the port, or choose another"
             ) from error
 
-    def _read_pid(self, leash: subprocess.Popen[bytes]) -> int:
-        if leash.stdout is None or not select.select([leash.stdout], [], [], START_S)[0]:
-            raise LinkError(f"the broker's process did not start within {START_S:.0f} s")
-        line = leash.stdout.readline()
-        if not line.strip().isdigit():
-            raise LinkError(f"the broker's process could not be started: {self._log_tail()}")
-        return int(line)
-
-    def _wait_until_accepting(self, leash: subprocess.Popen[bytes]) -> None:
+    def _wait_until_accepting(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + START_S
         while time.monotonic() < deadline:
-            if leash.poll() is not None:
-                raise LinkError(f"the broker ended at once (exit code {leash.returncode}): {self._log_tail()}")
+            if process.poll() is not None:
+                raise LinkError(f"the broker ended at once (exit code {process.returncode}): {self._log_tail()}")
             try:
                 socket.create_connection(("127.0.0.1", self.port), timeout=1.0).close()
             except OSError:

@@ -1,47 +1,40 @@
-"""Run a program that cannot outlive its master: ``python leash.py PROGRAM ARGUMENT...``.
+"""Run a program that cannot outlive its master: ``python leash.py MASTER PROGRAM ARGUMENT...``.
 
-The leash starts the program, tells its process id on standard output, and ends it when its own standard input closes:
-which the kernel does however the master died. Should the leash be killed itself, the kernel ends the program
-(PR_SET_PDEATHSIG; sound here because the leash has one thread). It needs the standard library only.
+The leash asks the kernel to send SIGTERM when its parent ends, however that ends (PR_SET_PDEATHSIG), and then becomes
+the program: same process id, same exit code. It needs the standard library only.
 """
 
 import ctypes
 import os
-import select
 import signal
-import subprocess
 import sys
+from collections.abc import Sequence
 from typing import Final
 
 PR_SET_PDEATHSIG: Final = 1
-GRACE_S: Final = 5.0
+NOT_RUN: Final = 127
+"""The exit code where the program cannot be run, as a shell gives it."""
 
 
-def _follow_parent() -> None:
+def leashed(command: Sequence[str]) -> list[str]:
+    """Return the command that runs another one on a leash held by this process.
+
+    The kernel watches the thread that starts it: that one must live as long as the program is needed.
+    """
+    return [sys.executable, "-I", "-S", __file__, str(os.getpid()), *command]
+
+
+def main(master: int, program: Sequence[str]) -> int:
+    """Become the program; return an exit code only where that fails."""
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
-def main() -> int:
-    """Run the program and return its exit code (128 + signal where one ended it)."""
-    program = subprocess.Popen(  # noqa: S603 - the master names the program
-        sys.argv[1:],
-        stdin=subprocess.DEVNULL,
-        stdout=sys.stderr,
-        preexec_fn=_follow_parent,  # noqa: PLW1509 - one thread: safe
-    )
-    sys.stdout.write(f"{program.pid}\n")
-    sys.stdout.flush()
-    ended = os.pidfd_open(program.pid)
-    select.select([sys.stdin, ended], [], [])
-    if program.poll() is None:
-        program.terminate()
-        try:
-            program.wait(GRACE_S)
-        except subprocess.TimeoutExpired:
-            program.kill()
-    code = program.wait()
-    return code if code >= 0 else 128 - code
+    if os.getppid() != master:
+        return 128 + signal.SIGTERM  # the master ended before the kernel was asked
+    try:
+        os.execvp(program[0], program)  # noqa: S606 - the master names the program
+    except OSError as error:
+        sys.stderr.write(f"{program[0]}: cannot be run ({error.strerror})\n")
+    return NOT_RUN
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(int(sys.argv[1]), sys.argv[2:]))

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import os
 import stat
 import struct
 import zipfile
@@ -82,7 +83,11 @@ def parse_bundle(data: bytes, source: str) -> Bundle:
 
 def _read_bounded(path: Path) -> bytes:
     try:
-        with path.open("rb") as stream:
+        # Non-blocking, so that a named pipe is refused and not waited for.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(descriptor, "rb") as stream:  # noqa: PTH123  # from a descriptor
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise BundleUnreadableError(f"{path}: is not a regular file; name a .lgb file")
             data = stream.read(layout.FILE_BYTES_MAX + 1)
     except OSError as error:
         raise BundleUnreadableError(

@@ -77,21 +77,47 @@ def calibrate(pictures: Sequence[ScoredPicture], top_cells: int) -> Calibration:
 def choose_limits(
     pictures: Sequence[ScoredPicture], calibration: Calibration, settings: DecisionSettings
 ) -> DecisionLimits:
-    """Choose provisional limits from out-of-fold scores; no risk is claimed.
-
-    Accept lies ``accept_margin`` logits below the lowest defective score, disregarding the share
-    ``escapes_disregarded`` of them; reject ``reject_margin`` logits above the highest good score, disregarding the
-    share ``overkill_disregarded``. Unseen phones shift scores, hence the margins.
-    """
-    bad = np.array([picture.logit for picture in pictures if picture.defective])
-    good = np.array([picture.logit for picture in pictures if not picture.defective])
-    accept = float(np.quantile(bad, settings.escapes_disregarded, method="lower")) - settings.accept_margin
-    reject = float(np.quantile(good, 1.0 - settings.overkill_disregarded, method="higher")) + settings.reject_margin
+    """Choose provisional limits from out-of-fold scores; no risk is claimed."""
+    accept, reject = limit_logits(pictures, settings)
     return DecisionLimits(
         accept_below=probability(accept, calibration),
-        reject_above=probability(max(accept, reject), calibration),
+        reject_above=probability(reject, calibration),
         risk_claim=None,
     )
+
+
+def limit_logits(pictures: Sequence[ScoredPicture], settings: DecisionSettings) -> tuple[float, float]:
+    """Return the limits as raw scores: accept below the one, reject above the other.
+
+    Accept lies ``accept_margin`` below the lowest defective score, but no further than ``accept_slack`` above the
+    highest good one: where good parts never scored, nothing says that a score is good. Reject lies ``reject_margin``
+    above the highest good score. Unseen phones shift scores, hence the margins.
+    """
+    lowest_bad = min(picture.logit for picture in pictures if picture.defective)
+    highest_good = max(picture.logit for picture in pictures if not picture.defective)
+    accept = min(lowest_bad - settings.accept_margin, highest_good + settings.accept_slack)
+    return accept, max(accept, highest_good + settings.reject_margin)
+
+
+def nested_counts(
+    pictures: Sequence[ScoredPicture], folds: Sequence[Sequence[str]], settings: DecisionSettings
+) -> dict[str, dict[str, int]]:
+    """Judge each fold's pictures by limits chosen without it, and count verdicts by truth.
+
+    Unlike figures under the final limits, these have not seen the answers; a fold that cannot do without (no good or
+    no defective picture outside) counts as cannot-judge.
+    """
+    counts = {truth: dict.fromkeys(("accept", "reject", "cannot_judge"), 0) for truth in ("bad", "good")}
+    for groups in folds:
+        others = [picture for picture in pictures if picture.group not in groups]
+        judgeable = {picture.defective for picture in others} == {True, False}
+        accept, reject = limit_logits(others, settings) if judgeable else (-np.inf, np.inf)
+        for picture in pictures:
+            if picture.group in groups:
+                above = "reject" if picture.logit > reject else "cannot_judge"
+                verdict = "accept" if picture.logit < accept else above
+                counts["bad" if picture.defective else "good"][verdict] += 1
+    return counts
 
 
 def _sigmoid(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -31,7 +31,7 @@ From the training run, on pictures that the judging network never saw, with the 
 Escape: share of defective parts accepted; overkill: share of good parts rejected. Intervals are Clopper-Pearson.
 
 {figures}
-int8 against float on {parity_pictures} pictures: largest difference of the probability {parity_difference:.3f},
+{nested}int8 against float on {parity_pictures} pictures: largest difference of the probability {parity_difference:.3f},
 {parity_flips} verdicts differ.
 
 ## Limits of use
@@ -71,6 +71,7 @@ def model_card(manifest: Manifest, metrics: Mapping[str, Any], notes: CardNotes)
         ),
         data_notes=notes.data.strip(),
         figures="\n".join(_figures(_TITLES[key], metrics[key]) for key in _TITLES if metrics[key]),
+        nested=_nested(metrics["photos_nested_limits"]) if metrics["photos_out_of_fold"] else "",
         parity_pictures=parity["pictures"],
         parity_difference=parity["probability_difference_max"],
         parity_flips=parity["verdict_flips"],
@@ -102,6 +103,17 @@ def _figures(title: str, evaluation: Mapping[str, Any]) -> str:
         bad, good = (", ".join(str(count) for count in one[truth]) for truth in ("bad", "good"))
         lines.append(f"| {group} | {bad} | {good} | {_number(one['auroc'])} |")
     return "\n".join([*lines, ""])
+
+
+def _nested(counts: Mapping[str, Mapping[str, int]]) -> str:
+    shares = [
+        f"{truth}: {one['accept']} accepted, {one['reject']} rejected, {one['cannot_judge']} not judged"
+        for truth, one in counts.items()
+    ]
+    return (
+        "The photos again, with limits chosen without the fold that they judge, by the same rule and margins:\n"
+        f"{'; '.join(shares)}.\n\n"
+    )
 
 
 def _items(lines: Iterable[str]) -> str:

@@ -48,11 +48,10 @@ class DecisionSettings(_Settings):
     """How limits are chosen from out-of-fold scores; see :mod:`models.training.calibration`."""
 
     top_cells: Annotated[int, Field(ge=1)] = 8
-    escapes_disregarded: Annotated[float, Field(ge=0.0, lt=0.5)] = 0.0
-    overkill_disregarded: Annotated[float, Field(ge=0.0, lt=0.5)] = 0.02
     accept_margin: Annotated[float, Field(ge=0.0)] = 1.0
-    reject_margin: Annotated[float, Field(ge=0.0)] = 0.5
-    boxes: BoxExtraction = BoxExtraction(grow_logit=-0.5, peak_logit=1.0, minimum_cells=2, merge_cells=2, maximum=50)
+    accept_slack: Annotated[float, Field(ge=0.0)] = 0.25
+    reject_margin: Annotated[float, Field(ge=0.0)] = 1.0
+    boxes: BoxExtraction = BoxExtraction(grow_logit=0.5, peak_logit=1.5, minimum_cells=4, merge_cells=2, maximum=50)
 
 
 class CardNotes(_Settings):

@@ -13,7 +13,7 @@ from models.bundle import Bundle
 from models.detector import Detector
 from models.postprocess import probability
 from models.training.assembly import Findings, loaded, make_manifest, write
-from models.training.calibration import calibrate, choose_limits
+from models.training.calibration import calibrate, choose_limits, nested_counts
 from models.training.export import export_float, quantise
 from models.training.fitting import float_logits
 from models.training.held_out import Unseen, evaluated, scored
@@ -26,7 +26,8 @@ from models.training.settings import TrainingSettings
 
 _HELD_OUT_SEED_OFFSET = 50_000
 _GOLDEN_SEED_OFFSET = 90_000
-_GOLDEN_PICTURES = 4
+_GOLDEN_PARTS = 40
+_GOLDEN_EACH = 2
 _RANGE_PICTURES = 96
 
 
@@ -73,6 +74,9 @@ def finish(
     detector = loaded(manifest, model, threads=2)
     metrics = {
         "photos_out_of_fold": evaluated(photos, manifest, by_group=True) if photos else None,
+        "photos_nested_limits": nested_counts(
+            scored(photos, settings.decision.top_cells), settings.folds, settings.decision
+        ),
         "virtual_held_out": evaluated(virtual, manifest, by_group=False),
         "int8_against_float": _parity(network, detector, [*pools.photos, *pools.held_out]),
         "parameters": parameter_count(network),
@@ -145,4 +149,7 @@ def _verdict(score: float, limits: Limits) -> Decision:
 def _golden_pictures(settings: TrainingSettings) -> list[NDArray[np.uint8]]:
     """Return virtual parts only: no customer's picture, and no photo of the training set, leaves in a bundle."""
     line = VirtualLine(VirtualParameters(seed=settings.virtual.first_seed + _GOLDEN_SEED_OFFSET, defects=0.5))
-    return [line.render(index).image for index in range(_GOLDEN_PICTURES)]
+    plans = [line.plan(index) for index in range(_GOLDEN_PARTS)]
+    good = [plan.index for plan in plans if plan.verdict == "accept"][:_GOLDEN_EACH]
+    bad = [plan.index for plan in plans if plan.verdict == "reject"][:_GOLDEN_EACH]
+    return [line.render(index).image for index in good + bad]

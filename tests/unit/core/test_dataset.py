@@ -55,7 +55,7 @@ def test_the_group_field_may_be_named_or_absent() -> None:
     ("content", "message"),
     [
         ([], "one object"),
-        ({}, "categories must be a list"),
+        ({}, "images must be a list"),
         (document(images=[]), "images is empty"),
         (document(images=[3]), r"images\[0\] must be an object"),
         (document(**image(id=None)), r"images\[0\]: id"),
@@ -82,11 +82,18 @@ def test_malformed_entries_are_named(content: object, message: str) -> None:
         parse_dataset(json.dumps(content))
 
 
-def test_a_missing_group_is_named() -> None:
+def test_a_group_that_is_asked_for_must_be_in_every_image() -> None:
     content = document()
     del content["images"][1]["phone"]
     with pytest.raises(DatasetError, match=r"images\[1\] \(sub/b.jpg\): the group field 'phone' is missing"):
-        parse_dataset(json.dumps(content))
+        parse_dataset(json.dumps(content), "phone")
+    assert parse_dataset(json.dumps(content)).images[1].group is None
+
+
+def test_a_set_of_good_parts_needs_no_list_of_defects() -> None:
+    content = document()
+    del content["annotations"]
+    assert [image.boxes for image in parse_dataset(json.dumps(content)).images] == [()] * len(content["images"])
 
 
 @pytest.mark.parametrize("text", ["", "{", "[" * 100_000, "nul", '{"images": ' + "9" * 5000 + "}"])

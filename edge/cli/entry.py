@@ -1,0 +1,23 @@
+"""Where ``linegate`` begins: a person may press Ctrl-C before the verbs are even loaded."""
+
+import signal
+import sys
+
+INTERRUPTED = 130
+"""The exit code after Ctrl-C, as a shell gives it: 128 + SIGINT."""
+
+
+def run() -> None:
+    """Load the command line and run it; Ctrl-C ends it without a word at any moment."""
+    ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # not where nohup or a shell ignores it
+    try:
+        if ours:
+            # While modules load, an exception could rise inside any of them: the signal itself may end the process.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+        from edge.cli import main  # noqa: PLC0415 - loading takes a second, and what comes before guards it
+
+        if ours:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        main.run()
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
