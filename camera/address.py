@@ -11,9 +11,9 @@ from camera.virtual import VirtualParameters, parse_parameters
 
 ACCEPTED: Final = (
     "virtual:?seed=1&defects=0.25, replay:DIR, replay:DIR?order=shuffle&seed=3, v4l2:/dev/video0, rtsp://HOST/PATH, "
-    "http://HOST/PATH, https://HOST/PATH, gstreamer:PIPELINE or gigevision:SERIAL"
+    "http://HOST/PATH, https://HOST/PATH or gstreamer:PIPELINE"
 )
-"""Every form that :func:`parse_address` understands, for messages and help texts."""
+"""Every form that a source can be made of, for messages and help texts."""
 
 _LARGEST_SEED: Final = 2**32 - 1
 _STREAM_SCHEMES: Final = frozenset({"rtsp", "http", "https"})
@@ -69,7 +69,7 @@ class GStreamerAddress:
 
 @dataclass(frozen=True, slots=True)
 class GigEVisionAddress:
-    """``gigevision:SERIAL``."""
+    """``gigevision:SERIAL``: understood, so that it can be named; this version has no driver for it."""
 
     serial: str
 

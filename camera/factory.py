@@ -10,7 +10,7 @@ from camera.address import (
     VirtualAddress,
     parse_address,
 )
-from camera.gigevision import GigEVisionSource
+from camera.errors import SourceSettingError
 from camera.opencv import OpenCvSource
 from camera.replay import ReplaySource
 from camera.source import Source
@@ -26,7 +26,7 @@ def create_source(view: str, address: str | SourceAddress, latency_ms: int | Non
         latency_ms: Its ``latency_ms``: from exposure to what the source can time; a simulated source needs none.
 
     Raises:
-        SourceSettingError: The address cannot be understood.
+        SourceSettingError: The address cannot be understood, or names a kind of camera without a driver.
     """
     match parse_address(address) if isinstance(address, str) else address:
         case VirtualAddress(parameters):
@@ -36,4 +36,7 @@ def create_source(view: str, address: str | SourceAddress, latency_ms: int | Non
         case V4l2Address() | StreamAddress() | GStreamerAddress() as device:
             return OpenCvSource(view, device, latency_ms=latency_ms)
         case GigEVisionAddress(serial):
-            return GigEVisionSource(view, serial)
+            raise SourceSettingError(
+                f"source 'gigevision:{serial}' needs a GenTL driver, which is not part of this version; until then "
+                "use the camera's RTSP stream, or v4l2:"
+            )

@@ -65,7 +65,9 @@ class Prepared:
     geometry: Geometry
 
 
-def prepare(picture: Pixels, size: InputSize, pad: int, region: Region | None = None) -> Prepared:
+def prepare(
+    picture: Pixels, size: InputSize, pad: int, region: Region | None = None, half: Pixels | None = None
+) -> Prepared:
     """Fit a picture into the network's input without distortion, centred, the rest filled with ``pad``.
 
     It is halved exactly (the mean of 2 x 2 pixels) as long as it stays at least as large as the input; only what is
@@ -76,13 +78,15 @@ def prepare(picture: Pixels, size: InputSize, pad: int, region: Region | None = 
         size: The network's input.
         pad: 0-255.
         region: The part to use, x, y, width, height; the whole picture by default.
+        half: The first exact halving of the picture, where somebody has made it already.
 
     Raises:
         PictureError: It is no such picture, or the region is not inside it.
     """
     used = _cropped(_checked(picture), region)
     height, width = used.shape[:2]
-    scaled = _scaled(_coloured(used, size.colour), size)
+    usable = half if region is None and size.colour and used.shape[:2] == _doubled(half) else None
+    scaled = _scaled(_coloured(used, size.colour), size, usable)
     scaled_height, scaled_width = scaled.shape[:2]
     left, top = (size.width - scaled_width) // 2, (size.height - scaled_height) // 2
     canvas = np.full((size.height, size.width, _COLOUR_CHANNELS if size.colour else 1), pad, np.uint8)
@@ -136,12 +140,18 @@ def _coloured(picture: Pixels, colour: bool) -> Pixels:
     return np.asarray(cv2.cvtColor(picture, code), np.uint8)
 
 
-def _scaled(picture: Pixels, size: InputSize) -> Pixels:
+def _doubled(half: Pixels | None) -> tuple[int, int] | None:
+    return None if half is None else (2 * half.shape[0], 2 * half.shape[1])
+
+
+def _scaled(picture: Pixels, size: InputSize, half: Pixels | None) -> Pixels:
     while True:
         height, width = picture.shape[:2]
         if width % 2 or height % 2 or max(width / size.width, height / size.height) < _HALVING:
             break
-        picture = np.asarray(cv2.resize(picture, (width // 2, height // 2), interpolation=cv2.INTER_AREA), np.uint8)
+        if half is None:
+            half = np.asarray(cv2.resize(picture, (width // 2, height // 2), interpolation=cv2.INTER_AREA), np.uint8)
+        picture, half = half, None
     scale = min(size.width / width, size.height / height)
     target = (
         min(max(round(width * scale), 1), size.width),

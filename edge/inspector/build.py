@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from camera.factory import create_source
@@ -27,7 +27,7 @@ from edge.inspector.verdicts import Author
 from edge.ledger import EpochOpening, Ledger
 from edge.line.link import Link, LinkEvents, Message
 from edge.line.mqtt import MqttLink
-from edge.line.settings import LinkSettings, station_client_id
+from edge.line.settings import LinkSettings, check, station_client_id
 from edge.spool import SPOOL_FOLDER
 from edge.spool.sidecar import StationName
 from edge.spool.store import Spool
@@ -94,10 +94,14 @@ class Adapters:
 def build(loaded: LoadedConfig, stack: ExitStack, adapters: Adapters) -> Inspector:
     """Open store, models, cameras and epoch; what is opened is closed by ``stack``.
 
+    What can be known to fail for good fails before the ledger is opened, so that it uses up no epoch.
+
     Raises:
         UnsafeStartError, RecipeError, BundleError, CameraError, LedgerError, SpoolError, LinkError: what is wrong.
     """
     config = loaded.config
+    settings = _link_settings(config)
+    check(settings)
     sources = adapters.sources(config)
     refuse_unsafe(config, sources)
     recipes = adapters.recipes(config)
@@ -150,7 +154,8 @@ def build(loaded: LoadedConfig, stack: ExitStack, adapters: Adapters) -> Inspect
         afterwards=keeping.keep,
         probe=lambda: probe(recipes),
     )
-    link = adapters.link(_link_settings(config, opening.epoch), _link_events(reception, guard))
+    settings = replace(settings, will=(wire.STATE, offline_state(opening.epoch)))
+    link = adapters.link(settings, _link_events(reception, guard))
     timer = None
     if period_s := config.line.timer_seconds:
         recipe = min(recipes)
@@ -172,14 +177,14 @@ def _station_name(config: Config) -> StationName:
     return StationName(site=config.station.site, line=config.station.line, name=config.station.name)
 
 
-def _link_settings(config: Config, epoch: int) -> LinkSettings:
+def _link_settings(config: Config) -> LinkSettings:
+    """Return all that is known before there is an epoch, which the will has to tell."""
     station = config.station
     return LinkSettings(
         broker=config.line.broker,
         base_topic=wire.base_topic(station.site, station.line, station.name),
         client_id=station_client_id(station.site, station.line, station.name),
         subscriptions=(wire.TRIGGER, wire.ACK, wire.STATE),
-        will=(wire.STATE, offline_state(epoch)),
         ca=config.line.ca,
         cert=config.line.cert,
         key=config.line.key,

@@ -1,9 +1,10 @@
 """From a frame to the judgement of its view: quality, then detector. Shared by the line, ``evaluate`` and tests."""
 
 import math
+import time
 from dataclasses import dataclass, field
 
-from camera.quality import measure
+from camera.quality import half_size, measure
 from camera.source import Image
 from edge.core.codes import Code
 from edge.core.quality import QualityLimits, quality_fault
@@ -25,11 +26,14 @@ def examine(
     image: Image, *, camera: str, judge: Judge, quality: QualityLimits, limits: Limits, roi: Roi | None = None
 ) -> Examination:
     """Judge one picture (height x width x 3, BGR, uint8) of one view; never raises, a fault is a judgement too."""
+    started_ns = time.monotonic_ns()
     try:
-        fault = quality_fault(measure(image), quality)
+        half = half_size(image)
+        halved_ns = time.monotonic_ns() - started_ns
+        fault = quality_fault(measure(image, half), quality)
         if fault:
             return Examination(judgement=ViewJudgement(camera=camera, fault=fault))
-        found = judge.inspect(image, roi)
+        found = judge.inspect(image, roi, half)
         if not (math.isfinite(found.score) and 0.0 <= found.score <= 1.0):
             return _failed(camera, Code.SCORE_INVALID, f"score {found.score} is no probability")
     except ModelError as error:
@@ -38,7 +42,7 @@ def examine(
         return _failed(camera, Code.MODEL_FAILED, f"{type(error).__name__}: {error}")
     return Examination(
         judgement=ViewJudgement(camera=camera, score=found.score, boxes=found.boxes, limits=limits),
-        stages_ns={"halve": found.preprocess_ns, "invoke": found.invoke_ns, "boxes": found.postprocess_ns},
+        stages_ns={"halve": halved_ns + found.preprocess_ns, "invoke": found.invoke_ns, "boxes": found.postprocess_ns},
     )
 
 

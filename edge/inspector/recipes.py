@@ -38,8 +38,12 @@ class UnsafeRecipeError(RecipeError):
 class Judge(Protocol):
     """What gives a picture its defect probability: :class:`models.detector.Detector`, or a test's stand-in."""
 
-    def inspect(self, image: Image, roi: Roi | None = None) -> Detection:
-        """Judge a picture, or raise :class:`models.errors.ModelError`."""
+    def inspect(self, image: Image, roi: Roi | None = None, half: Image | None = None) -> Detection:
+        """Judge a picture; ``half`` is the same at half its size, where known.
+
+        Raises:
+            ModelError: the model gave no usable answer.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

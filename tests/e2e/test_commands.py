@@ -88,8 +88,15 @@ def test_snap_writes_a_picture_and_tells_its_quality(configuration, tmp_path):
 
 def test_snap_says_which_cameras_there_are(configuration, tmp_path):
     done = run("camera", "snap", "--out", tmp_path / "x.png", "--camera", "side", "--config", configuration)
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert "top" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["x.txt", "x"])
+def test_snap_says_which_files_it_can_write(configuration, tmp_path, name):
+    done = run("camera", "snap", "--out", tmp_path / name, "--config", configuration)
+    assert done.exit_code == 2
+    assert ".png, .jpg or .bmp" in done.stderr
 
 
 def test_status_of_a_station_that_is_not_there(configuration):

@@ -65,7 +65,7 @@ class StandInJudge:
     boxes: tuple[Box, ...] = ()
     behave: Callable[[], None] = lambda: None
 
-    def inspect(self, image: NDArray[np.uint8], roi: object = None) -> Detection:
+    def inspect(self, image: NDArray[np.uint8], roi: object = None, half: object = None) -> Detection:
         self.behave()
         return Detection(score=self.score, boxes=self.boxes, preprocess_ns=1, invoke_ns=1, postprocess_ns=1)
 

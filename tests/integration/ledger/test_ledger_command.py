@@ -103,9 +103,11 @@ def test_an_open_part_is_listed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("verb", ["export", "verify"])
 def test_errors_say_what_and_where_without_a_traceback(tmp_path: Path, verb: str) -> None:
-    for store, text in ((tmp_path, "no ledger here"), (tmp_path / "absent", "is not a folder")):
+    (tmp_path / "file").touch()
+    cases = ((tmp_path, "no ledger here", 1), (tmp_path / "file", "is not a folder", 2), (tmp_path / "absent", "is", 2))
+    for store, text, code in cases:
         result = run(verb, "--store", store)
-        assert result.exit_code == 1
+        assert result.exit_code == code
         assert isinstance(result.exception, SystemExit)
         assert text in result.stderr
         assert result.stdout == ""

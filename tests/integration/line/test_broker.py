@@ -1,5 +1,6 @@
 """The embedded broker: it starts, says clearly why not, and never outlives its master."""
 
+import os
 import signal
 import socket
 import subprocess
@@ -10,6 +11,7 @@ import pytest
 
 from edge.line import broker as module
 from edge.line.broker import EmbeddedBroker, amqtt_command, find_mosquitto
+from edge.line.leash import leashed
 from edge.line.link import LinkError
 from tests.support.waiting import wait_until
 
@@ -61,7 +63,7 @@ def test_amqtt_stands_in_where_no_mosquitto_is(tmp_path, monkeypatch):
             [sys.executable, "-c", "import sys; sys.exit('no such luck')"],
             r"ended at once \(exit code 1\): no such luck",
         ),
-        (["/nonexistent/broker"], "could not be started: .*No such file"),
+        (["/nonexistent/broker"], r"\(exit code 127\): /nonexistent/broker: cannot be run \(No such file"),
     ],
 )
 def test_a_broker_that_cannot_start_is_quoted(tmp_path, command, message):
@@ -99,11 +101,17 @@ def test_it_ends_when_its_master_is_killed(tmp_path):
     wait_until(lambda: not psutil.pid_exists(pid), what="the broker's end")
 
 
-def test_it_ends_when_the_leash_is_killed(tmp_path):
-    broker = EmbeddedBroker(tmp_path)
-    with broker:
-        pid = broker.pid
-        assert pid is not None
-        assert broker._leash is not None
-        broker._leash.kill()
-        wait_until(lambda: not psutil.pid_exists(pid), what="the broker's end")
+def test_the_leash_becomes_the_program(tmp_path):
+    pid_file = tmp_path / "pid"
+    program = f"import os, sys; open({str(pid_file)!r}, 'w').write(str(os.getpid())); sys.exit(7)"
+    with subprocess.Popen(leashed([sys.executable, "-c", program])) as process:
+        assert process.wait(20) == 7
+    assert int(pid_file.read_text()) == process.pid
+
+
+def test_a_program_whose_master_is_gone_already_does_not_begin(tmp_path):
+    command = leashed(["touch", str(tmp_path / "begun")])
+    stranger = command.index(str(os.getpid()))
+    command[stranger] = "1"
+    assert subprocess.run(command, check=False).returncode == 128 + signal.SIGTERM
+    assert not (tmp_path / "begun").exists()

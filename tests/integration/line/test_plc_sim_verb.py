@@ -1,7 +1,9 @@
 """The verb plc-sim: one plain line a part, JSON where asked for, exit codes."""
 
 import json
+import os
 import signal
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -26,7 +28,7 @@ app.command()(plc_sim)
 
 @pytest.fixture(autouse=True)
 def signals() -> Iterator[None]:
-    kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
     yield
     for number, handler in kept.items():
         signal.signal(number, handler)
@@ -87,7 +89,32 @@ def test_unusable_options_exit_with_2(arguments, message):
     assert message in outcome.stderr
 
 
-def test_a_bad_address_exits_with_1_and_advice():
-    outcome = CliRunner().invoke(app, [*NAMES, "--broker", "http://x"])
-    assert outcome.exit_code == 1
+@pytest.mark.parametrize("address", ["http://x", "foo", "mqtt://h:99999999"])
+def test_a_bad_address_exits_with_2_and_advice(address):
+    outcome = CliRunner().invoke(app, [*NAMES, "--broker", address])
+    assert outcome.exit_code == 2
     assert "use mqtt://HOST:PORT" in outcome.stderr
+
+
+@pytest.mark.parametrize("option", ["ca", "cert", "key"])
+def test_a_missing_certificate_file_is_named_by_its_option(tmp_path, option):
+    there = tmp_path / "line.ca.pem"
+    there.write_bytes(b"")
+    given = {"cert": there, "key": there} | {option: tmp_path / "line.ca"}
+    arguments = [word for name, path in given.items() for word in (f"--{name}", str(path))]
+    outcome = CliRunner().invoke(app, [*NAMES, "--broker", "mqtts://h", *arguments])
+    assert outcome.exit_code == 2
+    assert f"--{option}: cannot read {tmp_path}/line.ca (" in outcome.stderr
+
+
+def test_an_option_for_encryption_without_it_is_named():
+    outcome = CliRunner().invoke(app, [*NAMES, "--broker", "mqtt://h", "--ca", "ca.pem"])
+    assert outcome.exit_code == 2
+    assert "--ca is set" in outcome.stderr
+
+
+def test_ended_before_its_parts_were_done_it_exits_with_1():
+    threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    outcome = CliRunner().invoke(app, [*NAMES, "--broker", "mqtt://127.0.0.1:9", "--parts", "2"])
+    assert outcome.exit_code == 1
+    assert outcome.stdout.startswith("parts=0 ")

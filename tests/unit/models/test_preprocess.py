@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -100,3 +101,14 @@ def test_boxes_come_back_to_where_they_were(data: st.DataObject, height: int, wi
     assert geometry.to_picture(low[0], low[1], high[0] - low[0], high[1] - low[1]) == region
     inside = geometry.to_picture(0, 0, 128, 96)
     assert inside == region
+
+
+@pytest.mark.parametrize("shape", [(1080, 1920), (2160, 3840), (1081, 1920), (544, 960), (300, 200)])
+def test_a_half_that_is_known_already_changes_nothing(shape: tuple[int, int]) -> None:
+    picture = np.random.default_rng(5).integers(0, 255, (*shape, 3), np.uint8)
+    size = InputSize(width=960, height=544)
+    even = picture[: shape[0] // 2 * 2, : shape[1] // 2 * 2]
+    half = cv2.resize(even, (shape[1] // 2, shape[0] // 2), interpolation=cv2.INTER_AREA)
+    alone, helped = prepare(picture, size, 114), prepare(picture, size, 114, None, half)
+    assert np.array_equal(alone.pixels, helped.pixels)
+    assert alone.geometry == helped.geometry

@@ -1,0 +1,96 @@
+"""What a configuration file names outside itself: picture sources, the broker, its certificates, bundles.
+
+Checked on the parsed and unchecked file, before anything is opened, so that all faults are told at once.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from camera.address import ReplayAddress, mask_secrets, parse_address
+from camera.errors import CameraError
+from camera.factory import create_source
+from camera.folder import list_pictures
+from deploy.active import bundle_path
+from edge.config import ACTIVE_BUNDLE, Finding
+from edge.config.faults import tables
+from edge.config.rules import TLS_KEYS
+from edge.config.schema import absolute_path_fault
+from edge.line.link import LinkError
+from edge.line.settings import LinkSettings, check
+from models.errors import ModelError
+
+_SETTING: Final = re.compile(r"line\.(ca|cert|key):? (.*)", re.DOTALL)
+
+
+def missing_or_unusable(raw: dict[str, Any]) -> Iterator[Finding]:
+    """Yield a fault for every address that cannot be understood and everything named that is not there.
+
+    A bundle that is there and damaged, or a device that is unplugged, is no fault of the file.
+    """
+    for index, camera in tables(raw, "camera"):
+        if isinstance(camera.get("source"), str):
+            for text in _source_faults(camera["source"]):
+                yield ("camera", index, "source"), text
+    for index, recipe in tables(raw, "recipe"):
+        for place, view in tables(recipe, "views"):
+            if isinstance(view.get("bundle"), str):
+                for text in _bundle_faults(view["bundle"]):
+                    yield ("recipe", index, "views", place, "bundle"), text
+    if isinstance(raw.get("line"), dict):
+        yield from _line_faults(raw["line"])
+
+
+def _source_faults(text: str) -> Iterator[str]:
+    try:
+        address = parse_address(text)
+        create_source("", address)
+        if not isinstance(address, ReplayAddress):
+            return
+        if fault := absolute_path_fault(address.folder):
+            yield f"the folder {fault}"
+        else:
+            list_pictures(address.folder)
+    except CameraError as error:
+        yield str(error)
+
+
+def _bundle_faults(name: str) -> Iterator[str]:
+    if name == ACTIVE_BUNDLE:
+        return
+    try:
+        path = bundle_path(name)
+    except ModelError as error:
+        yield str(error)
+    else:
+        yield from _unreadable(path)
+
+
+def _line_faults(line: dict[str, Any]) -> Iterator[Finding]:
+    files = {key: Path(line[key]) for key in TLS_KEYS if isinstance(line.get(key), str)}
+    unreadable = [(key, text) for key, path in files.items() for text in _unreadable(path)]
+    for key, text in unreadable:
+        yield ("line", key), text
+    broker = line.get("broker")
+    if not isinstance(broker, str):
+        return
+    usable = {} if unreadable else files
+    settings = LinkSettings(broker=broker, base_topic="", client_id="", subscriptions=(), **usable)
+    try:
+        check(settings)
+    except LinkError as error:
+        told = mask_secrets(str(error))
+        setting = _SETTING.fullmatch(told)
+        yield (("line", setting[1]), setting[2]) if setting else (("line", "broker"), told)
+
+
+def _unreadable(path: Path) -> Iterator[str]:
+    if not path.is_absolute():
+        return  # the schema says so
+    try:
+        with path.open("rb"):
+            pass
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        yield f"{path}: cannot be read ({reason}); correct the path, or its owner and mode"
