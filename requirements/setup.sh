@@ -21,7 +21,8 @@ if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
   fi
 fi
 
-[ -x "$venv/bin/python" ] || { say "making $venv"; "$python" -m venv "$venv"; }
+# Half made (a Ctrl-C leaves it without pip), or its python is gone: from the beginning.
+"$venv/bin/python" -m pip --version >/dev/null 2>&1 || { say "making $venv"; "$python" -m venv --clear "$venv"; }
 say "installing $lock into $venv"
 # Only what the lock names is installed, each file checked against its hash.
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r "$lock"
