@@ -193,6 +193,11 @@ def _checked_version(database: sqlite3.Connection, path: Path) -> int:
 def _lock(path: Path) -> int:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise StateError(
+            f"{path.parent}: no such folder; create it for the user that runs linegate (the service's is made by "
+            "'systemd-tmpfiles --create'), or correct store.path"
+        ) from error
     except OSError as error:
         raise StateError(f"cannot create {path}: {error.strerror}; check store.path and its permissions") from error
     try:

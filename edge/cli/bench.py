@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from edge.cli.common import Exit, JsonOption, explained, fail
-from edge.cli.demo import LINE, PLC_TIMER_MS, SITE, STATION, inspector_process, write_configuration
+from edge.cli.demo import LINE, PLC_TIMER_MS, SITE, STATION, inspector_process, replay_source, write_configuration
 from edge.core.statistics import percentile
 from edge.ledger.stages import PartTimes, part_times
 from edge.line.broker import EmbeddedBroker
@@ -47,7 +47,7 @@ def bench(
     json: JsonOption = False,
 ) -> None:
     """Inspect parts at a steady rate and report every stage's time, and the inspector's memory and CPU."""
-    source = "virtual:?seed=1" if images is None else f"replay:{images.resolve()}"
+    source = "virtual:?seed=1" if images is None else replay_source(images)
     with explained(), tempfile.TemporaryDirectory(prefix="linegate-bench-") as name:
         folder = Path(name)
         with (

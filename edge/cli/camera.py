@@ -9,7 +9,7 @@ import typer
 
 from camera.quality import measure
 from camera.source import SourceState
-from edge.cli.common import DEFAULT_CONFIG, ConfigOption, JsonOption, explained, fail, load_or_exit
+from edge.cli.common import DEFAULT_CONFIG, ConfigOption, Exit, JsonOption, explained, fail, load_or_exit
 from edge.core import wire
 from edge.inspector.build import create_sources
 
@@ -21,18 +21,20 @@ app = typer.Typer(help="Look through the cameras.", no_args_is_help=True)
 
 @app.command()
 def snap(
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where to write the picture (.png, .jpg).")],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where to write the picture (.png, .jpg, .bmp).")],
     camera: Annotated[str | None, typer.Option("--camera", help="The camera's name; the first if not given.")] = None,
     config: ConfigOption = DEFAULT_CONFIG,
     json: JsonOption = False,
 ) -> None:
     """Take one picture as a trigger would, write it to a file and tell its quality."""
     loaded = load_or_exit(config)
+    if not cv2.haveImageWriter(str(out)):
+        fail(f"--out {out}: its ending names no kind of picture; use .png, .jpg or .bmp", Exit.USAGE)
     with explained():
         sources = create_sources(loaded.config)
         name = camera or loaded.config.camera[0].name
         if name not in sources:
-            fail(f"camera {name!r} is not configured: known are {', '.join(sources)}")
+            fail(f"--camera {name!r} is not configured: known are {', '.join(sources)}", Exit.USAGE)
         source = sources[name]
         source.open()
         try:
@@ -49,7 +51,7 @@ def snap(
         except cv2.error:
             written = False
         if not written:
-            fail(f"{out}: cannot be written: name a .png or .jpg file in a folder that exists and has room")
+            fail(f"{out}: cannot be written: name a file in a folder that exists and has room")
     height, width = frame.image.shape[:2]
     fields = {
         "camera": name,

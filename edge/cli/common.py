@@ -14,7 +14,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from camera.errors import CameraError
-from edge.config import DEFAULT_PATH, ConfigError, LoadedConfig, load_config_file
+from edge.config import DEFAULT_PATH, ConfigError, FurtherCheck, LoadedConfig, load_config_file, nothing_further
 from edge.core.dataset import DatasetError
 from edge.inspector.build import UnsafeStartError
 from edge.inspector.recipes import RecipeError, UnsafeRecipeError
@@ -47,10 +47,10 @@ def fail(message: str, code: Exit = Exit.FAILED) -> NoReturn:
     raise typer.Exit(code)
 
 
-def load_or_exit(path: Path) -> LoadedConfig:
-    """Read a configuration file; on faults print all of them and exit with 2."""
+def load_or_exit(path: Path, further: FurtherCheck = nothing_further) -> LoadedConfig:
+    """Read a configuration file; on faults print all of them, and what ``further`` finds, and exit with 2."""
     try:
-        return load_config_file(path)
+        return load_config_file(path, further)
     except ConfigError as error:
         fail(str(error), Exit.USAGE)
 
@@ -65,11 +65,13 @@ def explained() -> Iterator[None]:
     except KNOWN_ERRORS as error:
         fail(str(error))
     except OSError as error:
-        fail(f"{error.filename or 'system'}: {error.strerror or error}")
+        if error.filename is None:
+            raise  # most likely the output: edge.cli.main ends every verb alike
+        fail(f"{error.filename}: {error.strerror or error}")
 
 
 def stop_event() -> threading.Event:
-    """Return an event that SIGTERM and SIGINT set; to be called in the main thread.
+    """Return an event that SIGTERM, SIGINT and SIGHUP (a closed terminal) set; to be called in the main thread.
 
     The handler only writes to a pipe: an event set from a signal handler can meet its own lock, held by the very
     thread that the signal interrupted.
@@ -86,8 +88,9 @@ def stop_event() -> threading.Event:
         with suppress(BlockingIOError):
             os.write(sender, b"!")
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, note)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # else nohup wants it to go on
+            signal.signal(number, note)
     threading.Thread(target=wait, name="signals", daemon=True).start()
     return event
 

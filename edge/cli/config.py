@@ -4,17 +4,18 @@ import typer
 
 from edge.cli.common import DEFAULT_CONFIG, ConfigOption, explained, load_or_exit
 from edge.inspector.build import configured_recipes, create_sources, refuse_unsafe
+from edge.inspector.named import missing_or_unusable
 
 app = typer.Typer(help="Look at the configuration.", no_args_is_help=True)
 
 
 @app.command()
 def check(config: ConfigOption = DEFAULT_CONFIG) -> None:
-    """Check a configuration file: every fault with its line, bundles included; starts nothing.
+    """Check a configuration file and what it names: every fault with its line; starts nothing.
 
-    Exit code 0: usable; 2: faults; 3: refused for safety; 1: a bundle or camera address is unusable.
+    Exit code 0: usable; 2: faults; 3: refused for safety; 1: a bundle is there but damaged or unfit.
     """
-    loaded = load_or_exit(config)
+    loaded = load_or_exit(config, missing_or_unusable)
     with explained():
         sources = create_sources(loaded.config)
         refuse_unsafe(loaded.config, sources)

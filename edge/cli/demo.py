@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -18,8 +17,11 @@ from rich.console import Console
 from deploy.active import shipped_bundle
 from edge.cli.common import Exit, explained, fail, stop_event
 from edge.cli.demo_table import LiveTable, PlainLines
+from edge.ledger.lock import holder, is_held
+from edge.ledger.schema import FILE_NAME as LEDGER
 from edge.ledger.verify import verify
 from edge.line.broker import EmbeddedBroker
+from edge.line.leash import leashed
 from edge.line.plc import PlcSettings, PlcSimulator, plc_link_settings
 from edge.line.plc_report import PlcSummary
 from edge.spool.check import image_problem
@@ -27,6 +29,8 @@ from models.bundle import read_bundle
 
 SITE, LINE, STATION = "demo", "line1", "st01"
 PLC_TIMER_MS: Final = 1000
+CONFIGURATION: Final = "linegate.toml"
+MARKER: Final = "# written by linegate demo, anew at every start: a change in here is lost"
 STOP_S: Final = 20.0
 
 
@@ -45,8 +49,9 @@ def demo(
 ) -> None:
     """Run broker, PLC simulator, camera and inspector together and show every part; Ctrl-C ends it."""
     stopping = stop_event()
+    source = f"virtual:?seed={seed}&defects=0.25" if images is None else replay_source(images)
     with explained(), _state_folder(directory) as folder:
-        source = f"virtual:?seed={seed}&defects=0.25" if images is None else f"replay:{_picture_folder(images)}"
+        _refuse_foreign(folder)
         summary = _run(folder, source, port=port, parts=parts, rate=rate, stopping=stopping)
         problems = _ledger_problems(folder)
     for problem in problems[:20]:
@@ -93,8 +98,9 @@ def _watch(process: "subprocess.Popen[bytes]", stopping: threading.Event, done: 
 
 def write_configuration(folder: Path, broker: str, source: str) -> Path:
     """Write the demo station's configuration and return its path."""
-    path = folder / "linegate.toml"
+    path = folder / CONFIGURATION
     lines = [
+        MARKER,
         "[station]",
         f'site = "{SITE}"',
         f'line = "{LINE}"',
@@ -102,13 +108,13 @@ def write_configuration(folder: Path, broker: str, source: str) -> Path:
         "",
         "[[camera]]",
         'name = "top"',
-        f"source = {json.dumps(source)}",
+        f"source = {_toml_string(source)}",
         "",
         "[line]",
         f'broker = "{broker}"',
         "",
         "[store]",
-        f"path = {json.dumps(str(folder))}",
+        f"path = {_toml_string(str(folder))}",
         'spool_limit = "1 GB"',
     ]
     path.write_text("\n".join([*lines, ""]), encoding="utf-8")
@@ -117,10 +123,13 @@ def write_configuration(folder: Path, broker: str, source: str) -> Path:
 
 @contextmanager
 def inspector_process(configuration: Path, log: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run ``linegate inspect`` as its own process; at the end it is told to stop and waited for."""
+    """Run ``linegate inspect`` as its own process; at the end, or if this process dies, it is told to stop in order.
+
+    Its end is waited for; the pid is the inspector's own. The thread that starts it must live as long.
+    """
     with log.open("wb") as sink:
         process = subprocess.Popen(  # noqa: S603 - this very program
-            [sys.executable, "-m", "edge.cli", "inspect", "--config", str(configuration)],
+            leashed([sys.executable, "-m", "edge.cli", "inspect", "--config", str(configuration)]),
             stdin=subprocess.DEVNULL,
             stdout=sink,
             stderr=sink,
@@ -129,8 +138,7 @@ def inspector_process(configuration: Path, log: Path) -> Iterator["subprocess.Po
     try:
         yield process
     finally:
-        if process.poll() is None:
-            os.kill(process.pid, signal.SIGTERM)
+        process.terminate()
         try:
             process.wait(STOP_S)
         except subprocess.TimeoutExpired:
@@ -141,17 +149,55 @@ def inspector_process(configuration: Path, log: Path) -> Iterator["subprocess.Po
 @contextmanager
 def _state_folder(wanted: Path | None) -> Iterator[Path]:
     if wanted is not None:
-        wanted.mkdir(parents=True, exist_ok=True)
-        yield wanted.resolve()
+        kept = _nameable(wanted)
+        kept.mkdir(parents=True, exist_ok=True)
+        yield kept
         return
     with tempfile.TemporaryDirectory(prefix="linegate-demo-") as folder:
         yield Path(folder)
 
 
-def _picture_folder(images: Path) -> Path:
+def _refuse_foreign(folder: Path) -> None:
+    """End, with nothing written yet, where the folder is in use or is not a demo's own."""
+    if is_held(folder):
+        pid = holder(folder)
+        who = "an inspector" if pid is None else f"an inspector (process {pid})"
+        fail(f"{folder}: in use by {who}; end that one, or choose another --directory")
+    configuration = folder / CONFIGURATION
+    ours = configuration.exists() and configuration.read_bytes().startswith(MARKER.encode())
+    for name in (CONFIGURATION, LEDGER):
+        if not ours and (folder / name).exists():
+            fail(f"{folder / name}: is not a demo's, so the demo does not touch it; choose another --directory")
+
+
+def replay_source(images: Path) -> str:
+    """Return the source that replays a folder; exit with 2 where it is no folder or no source can name it."""
     if not images.is_dir():
         fail(f"{images}: is not a folder; name a folder of pictures, or a COCO folder", Exit.USAGE)
-    return images.resolve()
+    text = str(_nameable(images))
+    if "?" in text:
+        fail(f"{text!r}: has a '?', where the parameters of a replay begin: rename it", Exit.USAGE)
+    if text != text.rstrip():
+        fail(f"{text!r}: ends with a space, which a source may not: rename it", Exit.USAGE)
+    return f"replay:{text}"
+
+
+def _nameable(path: Path) -> Path:
+    """Return the whole path; exit with 2 where a configuration cannot name it."""
+    whole = Path(os.path.realpath(path))  # pathlib's own raises where links lead in a circle
+    text = str(whole)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        fail(f"{text!r}: is not UTF-8 text, which a configuration is: rename it", Exit.USAGE)
+    if not text.isprintable():
+        fail(f"{text!r}: has a line break, or another character that cannot be shown: rename it", Exit.USAGE)
+    return whole
+
+
+def _toml_string(text: str) -> str:
+    """Quote a text as TOML wants it: as JSON, but with every character as itself, and U+007F escaped."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _ledger_problems(folder: Path) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Final, Self
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from edge.core.codes import REJECT_BASE, describe
 from edge.core.types import Act
@@ -80,7 +81,7 @@ class LiveTable:
 
     def _draw(self) -> Table:
         counts = self._summary
-        title = f"linegate demo: {self._source}"
+        title = Text(f"linegate demo: {self._source}", style="table.title")  # a folder's [brackets] are no markup
         caption = (
             f"{counts.parts} parts: {counts.accept} accepted, {counts.reject} rejected, "
             f"{counts.cannot_judge} not judged, {counts.late} late. Ctrl-C ends."
@@ -95,5 +96,7 @@ class LiveTable:
             verdict = verdict_of(done)
             colour = COLOURS.get(verdict, "magenta")
             why = reason_of(done, self._classes)
-            table.add_row(str(done.trig), done.part, f"[{colour}]{verdict}[/]", why, f"{done.latency_ms:.1f} ms")
+            table.add_row(
+                str(done.trig), Text(done.part), Text(verdict, colour), Text(why), f"{done.latency_ms:.1f} ms"
+            )
         return table

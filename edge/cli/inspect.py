@@ -5,6 +5,7 @@ import sys
 
 from edge.cli.common import DEFAULT_CONFIG, ConfigOption, Exit, explained, load_or_exit, log_to_stderr, stop_event
 from edge.inspector.daemon import HangError, run
+from edge.inspector.named import missing_or_unusable
 
 SWITCH_INTERVAL_S = 5e-4
 
@@ -12,7 +13,7 @@ SWITCH_INTERVAL_S = 5e-4
 def inspect(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Inspect parts until SIGTERM: trigger in, picture, verdict out."""
     log_to_stderr()
-    loaded = load_or_exit(config)
+    loaded = load_or_exit(config, missing_or_unusable)
     stopping = stop_event()
     # A busy Python thread halves the network's rate at the default of 5 ms.
     sys.setswitchinterval(SWITCH_INTERVAL_S)

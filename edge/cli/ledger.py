@@ -1,7 +1,6 @@
 """``linegate ledger``: the record of every part, out as JSON, or proven whole."""
 
 import json
-import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,14 +28,10 @@ def export_parts(config: ConfigOption = DEFAULT_CONFIG, store: StoreOption = Non
     """Print every part, oldest first: with --json one object a line."""
     directory = _directory(config, store)
     with explained():
-        try:
-            for fields in export(directory):
-                line = json.dumps(fields, separators=(",", ":"), allow_nan=False) if as_json else _line(fields)
-                sys.stdout.write(line + "\n")
-            sys.stdout.flush()
-        except BrokenPipeError:
-            # The reader has seen enough; what is still buffered must not complain once more at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        for fields in export(directory):
+            line = json.dumps(fields, separators=(",", ":"), allow_nan=False) if as_json else _line(fields)
+            sys.stdout.write(line + "\n")
+        sys.stdout.flush()
 
 
 @app.command("verify")
@@ -62,7 +57,8 @@ def verify_ledger(
 def _directory(config: Path, store: Path | None) -> Path:
     directory = load_or_exit(config).config.store.path if store is None else store
     if not directory.is_dir():
-        fail(f"{directory}: is not a folder; name the store with --store, or its configuration with --config")
+        code = Exit.FAILED if store is None else Exit.USAGE
+        fail(f"{directory}: is not a folder; name the store with --store, or its configuration with --config", code)
     return directory
 
 

@@ -1,9 +1,15 @@
 """The command ``linegate``: every verb, registered."""
 
+import os
+import sys
+from contextlib import suppress
+from typing import Final
+
 import typer
 
 from edge.cli import buffer, camera, config, ledger
 from edge.cli.bench import bench
+from edge.cli.common import Exit
 from edge.cli.demo import demo
 from edge.cli.evaluate import evaluate
 from edge.cli.inspect import inspect
@@ -12,6 +18,9 @@ from edge.cli.status import status
 from edge.cli.sync import sync
 from edge.cli.train import train
 from edge.cli.version import version
+
+READER_GONE: Final = 141
+"""The exit code where the reader of the output has left, as a shell gives it: 128 + SIGPIPE."""
 
 app = typer.Typer(
     name="linegate",
@@ -28,5 +37,27 @@ for name, group in (("config", config.app), ("camera", camera.app), ("ledger", l
 
 
 def run() -> None:
-    """Run the command line."""
-    app(prog_name="linegate")
+    """Run the command line; output that cannot be written ends it with one line, or silently if nobody reads it."""
+    try:
+        app(prog_name="linegate")
+    except SystemExit as ending:
+        if isinstance(ending.__context__, BrokenPipeError):  # typer makes it a plain 1
+            _discard_output()
+            sys.exit(READER_GONE)
+        raise
+    except OSError as error:
+        reason = error.strerror or str(error)
+        text = (
+            f"{error.filename}: {reason}" if error.filename else f"writing failed ({reason}): see where the output goes"
+        )
+        with suppress(OSError):
+            typer.echo(f"error: {text}", err=True)
+        _discard_output()
+        sys.exit(Exit.FAILED)
+
+
+def _discard_output() -> None:
+    """Lead standard output and error to nowhere, lest what is still buffered complain once more at the exit."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for descriptor in (1, 2):
+        os.dup2(nowhere, descriptor)

@@ -1,19 +1,24 @@
 """``linegate plc-sim``: a PLC to try a station with; it follows the PLC rule, or breaks it in a named way."""
 
 import json
+import re
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from edge.cli.common import Exit, explained, fail, load_or_exit, log_to_stderr, stop_event
+from edge.line.link import LinkError
 from edge.line.plc import PlcSettings, PlcSimulator, plc_link_settings
 from edge.line.plc_misbehave import Misbehaviour
 from edge.line.plc_report import Actuation, PlcSummary
-from edge.line.settings import LinkSettings
+from edge.line.settings import LinkSettings, check
 
 DEFAULT_BROKER = "mqtt://127.0.0.1:1883"
+
+_KEYS: Final = re.compile(r"(?<![\w./-])line\.(ca|cert|key)(?![\w./-])")
+"""A station's configuration keys in what is said of a link: here they are options."""
 
 
 def plc_sim(
@@ -44,7 +49,10 @@ def plc_sim(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON only: a line per part, then the counts.")] = False,
 ) -> None:
-    """Trigger a station as a PLC does, and print what happens to every part and why. Exit 1 where any part was late."""
+    """Trigger a station as a PLC does, and print what happens to every part and why.
+
+    Exit code 1 if any part was late, or if it was ended before all of --parts were done.
+    """
     stop = stop_event()
     log_to_stderr()
     names = {"site": site, "line": line, "station": station}
@@ -54,7 +62,7 @@ def plc_sim(
         names = {label: value or given[label] for label, value in names.items()}
         broker = broker or loaded.line.broker
         test_line = not loaded.line.live if test_line is None else test_line
-    link = replace(_link(names, broker or DEFAULT_BROKER), ca=ca, cert=cert, key=key)
+    link = _checked(replace(_link(names, broker or DEFAULT_BROKER), ca=ca, cert=cert, key=key))
     settings = PlcSettings(
         rate=rate,
         parts=parts,
@@ -68,6 +76,8 @@ def plc_sim(
     with explained():
         summary = PlcSimulator(settings, link, lambda done: _print(done, as_json=as_json)).run(stop)
     typer.echo(json.dumps(_counts(summary)) if as_json else _sentence(summary))
+    if parts is not None and summary.parts < parts:
+        fail(f"ended after {summary.parts} of {parts} parts")
     if summary.late:
         raise typer.Exit(Exit.FAILED)
 
@@ -80,6 +90,14 @@ def _link(names: dict[str, str | None], broker: str) -> LinkSettings:
         return plc_link_settings(names["site"] or "", names["line"] or "", names["station"] or "", broker)
     except ValueError as error:
         fail(str(error), Exit.USAGE)
+
+
+def _checked(link: LinkSettings) -> LinkSettings:
+    try:
+        check(link)
+    except LinkError as error:
+        fail(_KEYS.sub(r"--\1", str(error)), Exit.USAGE)
+    return link
 
 
 def _print(done: Actuation, *, as_json: bool) -> None:

@@ -4,6 +4,8 @@ import json as json_format
 import os
 import queue
 import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import typer
@@ -21,6 +23,7 @@ from edge.line.settings import LinkSettings
 LISTEN_S: Final = 3.0
 DAY_MS: Final = 86_400_000
 RECENT: Final = 5
+FREQUENT: Final = 3
 
 
 def status(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
@@ -33,7 +36,7 @@ def status(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> N
         heard = _listen(loaded.config)
     ledger = _ledger(loaded.config)
     beat = heard["heartbeat"]
-    ready = bool(beat and beat["ready"])
+    ready = bool(beat and beat.get("ready"))
     if json:
         typer.echo(json_format.dumps(heard | ledger | {"ready": ready}))
     else:
@@ -100,11 +103,35 @@ def _print(config: Config, heard: dict[str, Any], ledger: dict[str, Any], *, rea
     if ledger["ledger_error"]:
         typer.echo(f"ledger: {ledger['ledger_error']}")
         return
-    numbers = ", ".join(f"{key} {value}" for key, value in ledger["last_24_h"].items())
-    typer.echo(f"last 24 h: {numbers}")
+    for line in _history(ledger["last_24_h"]):
+        typer.echo(line)
     for part in ledger["last_parts"]:
         code = f", {describe(part['code'])}" if part.get("code") else ""
         typer.echo(f"  trig {part['trig']} {part['part'] or '-'}: {part['verdict']}{code}")
+
+
+def _history(day: dict[str, Any]) -> Iterator[str]:
+    waiting = f", {day['open']} being judged" if day["open"] else ""
+    yield (
+        f"last 24 h: {day['accept']} accepted, {day['reject']} rejected, {day['cannot_judge']} cannot judge, "
+        f"{day['loss']} lost{waiting}"
+    )
+    causes = [f"{describe(int(code))} {count}" for code, count in day["codes"].items() if int(code)]
+    if causes:
+        yield f"most frequent: {', '.join(causes[:FREQUENT])}"
+    epoch = day["epoch"]
+    if epoch is None:
+        yield "never started"
+        return
+    if epoch["ended_at"] is not None:
+        state = f"ended {_local(epoch['ended_at'])} ({epoch['reason']})"
+    else:
+        state = "running" if day["running"] else "ended without a word (killed, or a power cut)"
+    yield f"epoch {epoch['epoch']} since {_local(epoch['started_at'])}, {state}"
+
+
+def _local(utc_ms: int) -> str:
+    return datetime.fromtimestamp(utc_ms / 1000, UTC).astimezone().isoformat(sep=" ", timespec="seconds")
 
 
 def _decoded(payload: bytes) -> dict[str, Any] | None:

@@ -1,6 +1,7 @@
 """The configuration file: its schema, and reading it with every fault named."""
 
-from edge.config.load import DEFAULT_PATH, ConfigError, ConfigFault, LoadedConfig, load_config, load_config_file
+from edge.config.faults import ConfigError, ConfigFault, Finding
+from edge.config.load import DEFAULT_PATH, FurtherCheck, LoadedConfig, load_config, load_config_file, nothing_further
 from edge.config.schema import ACTIVE_BUNDLE, Camera, Config, Line, Recipe, Store, Sync, View
 
 __all__ = [
@@ -10,6 +11,8 @@ __all__ = [
     "Config",
     "ConfigError",
     "ConfigFault",
+    "Finding",
+    "FurtherCheck",
     "Line",
     "LoadedConfig",
     "Recipe",
@@ -18,4 +21,5 @@ __all__ = [
     "View",
     "load_config",
     "load_config_file",
+    "nothing_further",
 ]

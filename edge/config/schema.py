@@ -1,18 +1,82 @@
 """The schema of ``linegate.toml``: names, types, ranges and defaults of every key."""
 
+import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
-from pydantic import AfterValidator, BaseModel, ByteSize, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ByteSize,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 
 from edge.core.types import Limits
 from edge.core.wire import NAME_PATTERN
 
-Name = Annotated[str, StringConstraints(pattern=f"^{NAME_PATTERN}$")]
+ACTIVE_BUNDLE = "active"
+BUNDLE_SUFFIX: Final = ".lgb"
+SMALLEST_SPOOL: Final = 1_000_000
+"""Less than about one picture is a slip, not a limit."""
+
+LARGEST_SPOOL: Final = 10**18
+LARGEST_PICTURE: Final = 16_384
+
+
+def _written_as(pattern: str, advice: str) -> AfterValidator:
+    def check(value: str) -> str:
+        if re.fullmatch(pattern, value):
+            return value
+        raise ValueError(f"{value!r:.80} cannot be used: {advice}")
+
+    return AfterValidator(check)
+
+
+def absolute_path_fault(path: Path) -> str | None:
+    """Return what is wrong with a path of a configuration file, None if it may be used.
+
+    A service runs in ``/``, a person anywhere: a relative path would name two things.
+    """
+    text = str(path)
+    if not text.isprintable():
+        return "holds a control character: correct it"
+    return None if path.is_absolute() else f"{text!r} is not absolute: give an absolute path, which begins with /"
+
+
+def _absolute(path: Path) -> Path:
+    if fault := absolute_path_fault(path):
+        raise ValueError(fault)
+    return path
+
+
+def _bundle(name: str) -> str:
+    if name == ACTIVE_BUNDLE:
+        return name
+    if not name.endswith(BUNDLE_SUFFIX):
+        raise ValueError(f"{name!r} is no bundle: give the absolute path of a {BUNDLE_SUFFIX} file, or 'active'")
+    _absolute(Path(name))
+    return name
+
+
+def _size(value: object, handler: ValidatorFunctionWrapHandler) -> ByteSize:
+    try:
+        size: ByteSize = handler(value)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise ValueError("is not a size: write a number of bytes, or one with its unit such as '8 GB'") from error
+    if not SMALLEST_SPOOL <= size <= LARGEST_SPOOL:
+        raise ValueError("cannot be used: write 1 MB or more and 1 EB at most, such as '8 GB'")
+    return size
+
+
+Name = Annotated[str, _written_as(NAME_PATTERN, "write 1 to 12 of a-z, 0-9 and -")]
+AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 Probability = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
 Milliseconds = Annotated[int, Field(ge=1, le=60_000)]
-
-ACTIVE_BUNDLE = "active"
 
 
 def _known_trigger(value: str) -> str:
@@ -63,15 +127,16 @@ class View(_Table):
     """One entry of a recipe's ``views``: camera, bundle and, where wanted, a part of the picture and limits."""
 
     camera: Name
-    bundle: Annotated[str, StringConstraints(min_length=1)] = ACTIVE_BUNDLE
+    bundle: Annotated[str, AfterValidator(_bundle)] = ACTIVE_BUNDLE
     roi: tuple[int, int, int, int] | None = None
     accept_below: Probability | None = None
     reject_above: Probability | None = None
 
     @model_validator(mode="after")
     def _plausible(self) -> "View":
-        if self.roi and (min(self.roi[:2]) < 0 or min(self.roi[2:]) < 1):
-            raise ValueError("roi = [x, y, width, height] in pixels: x and y from 0, width and height from 1")
+        if self.roi and (min(self.roi[:2]) < 0 or min(self.roi[2:]) < 1 or max(self.roi) > LARGEST_PICTURE):
+            text = f"x and y from 0, width and height from 1, each {LARGEST_PICTURE} at most"
+            raise ValueError(f"roi = [x, y, width, height] in pixels: {text}")
         low, high = self.accept_below, self.reject_above
         if low is not None and high is not None and low > high:
             raise ValueError(f"accept_below {low} is above reject_above {high}")
@@ -97,7 +162,7 @@ class Recipe(_Table):
 
     id: Annotated[int, Field(ge=0, le=65_535)]
     name: Annotated[str, StringConstraints(min_length=1, max_length=40)]
-    revision: Annotated[int, Field(ge=1)] = 1
+    revision: Annotated[int, Field(ge=1, le=2_147_483_647)] = 1
     deadline_ms: Milliseconds = 400
     capture_ms: Annotated[int, Field(ge=1, le=2_000)] = 100
     allow_provisional: bool = False
@@ -108,9 +173,9 @@ class Line(_Table):
     """``[line]``: broker, trigger and whether real parts are sorted by the verdicts."""
 
     broker: Annotated[str, AfterValidator(_broker_address)]
-    ca: Path | None = None
-    cert: Path | None = None
-    key: Path | None = None
+    ca: AbsolutePath | None = None
+    cert: AbsolutePath | None = None
+    key: AbsolutePath | None = None
     trigger: Annotated[str, AfterValidator(_known_trigger)] = "mqtt"
     trigger_slack_ms: Annotated[int, Field(ge=1, le=10_000)] = 50
     live: bool = False
@@ -125,23 +190,28 @@ class Line(_Table):
 class Store(_Table):
     """``[store]``: where the ledger and the pictures are kept."""
 
-    path: Path = Path("/var/lib/linegate")
-    spool_limit: ByteSize = ByteSize(8_000_000_000)
+    path: AbsolutePath = Path("/var/lib/linegate")
+    spool_limit: Annotated[ByteSize, WrapValidator(_size)] = ByteSize(8_000_000_000)
     jpeg_quality: Annotated[int, Field(ge=50, le=100)] = 95
 
 
 class Sync(_Table):
     """``[sync]``: the bucket that pictures go to; keys come from files or the service manager's credentials."""
 
-    bucket: Annotated[str, StringConstraints(pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w.!*'()/-]*)?$")]
-    endpoint: Annotated[str, StringConstraints(pattern=r"^https?://")] | None = None
+    bucket: Annotated[
+        str,
+        _written_as(
+            r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w.!*'()/-]*)?", "write s3://BUCKET or s3://BUCKET/PREFIX"
+        ),
+    ]
+    endpoint: Annotated[str, _written_as(r"https?://.+", "write http://HOST:PORT or https://HOST:PORT")] | None = None
     region: str = "us-east-1"
 
 
 class Hmi(_Table):
     """``[hmi]``: where the web page listens."""
 
-    listen: Annotated[str, StringConstraints(pattern=r"^[^:\s]+:\d{1,5}$")] = "127.0.0.1:8088"
+    listen: Annotated[str, _written_as(r"[^:\s]+:\d{1,5}", "write HOST:PORT")] = "127.0.0.1:8088"
 
 
 class Config(_Table):

@@ -75,8 +75,16 @@ def _line_faults(line: dict[str, Any]) -> Iterator[Finding]:
     broker = line.get("broker")
     if not isinstance(broker, str):
         return
-    usable = {} if unreadable else files
-    settings = LinkSettings(broker=broker, base_topic="", client_id="", subscriptions=(), **usable)
+    usable = {} if unreadable else files  # a pair of which one is missing proves nothing more
+    settings = LinkSettings(
+        broker=broker,
+        base_topic="",
+        client_id="",
+        subscriptions=(),
+        ca=usable.get("ca"),
+        cert=usable.get("cert"),
+        key=usable.get("key"),
+    )
     try:
         check(settings)
     except LinkError as error:

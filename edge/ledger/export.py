@@ -39,7 +39,9 @@ def export(directory: Path) -> Iterator[dict[str, Any]]:
 
     Every key is always present. ``verdict`` is None, as is ``dec``, only for a part that is being judged or whose
     station died and was not started since. ``t`` is the time of the live result, else that of the verdict of record
-    or loss. ``trig_first`` is set for a loss that stands for the run ``trig_first`` to ``trig``.
+    or loss. ``deadline_met`` is False also for a part that was received and settled but never sent live; None only
+    while it is open, or where its trigger was never received. ``trig_first`` is set for a loss that stands for the
+    run ``trig_first`` to ``trig``.
 
     Raises:
         LedgerError: there is no ledger, or it cannot be read.
@@ -115,7 +117,8 @@ def _fields(part: Part, body: str | None, images: list[tuple[str, str, str, bool
 def _deadline_met(part: Part) -> bool | None:
     if part.sent_event is not None:
         return bool(part.in_time)
-    return None if part.history_event is None else False
+    settled = part.received_event is not None and part.outcome is not None
+    return False if settled else None
 
 
 def _views(body: str | None, images: list[tuple[str, str, str, bool]]) -> list[dict[str, Any]]:

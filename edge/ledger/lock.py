@@ -31,8 +31,15 @@ class StoreLock:
         try:
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
         except OSError as error:
+            if isinstance(error, FileNotFoundError | NotADirectoryError):
+                raise LedgerStorageError(
+                    f"{directory}: no such folder; create it for the user that runs linegate (the service's is made "
+                    "by 'systemd-tmpfiles --create'), or correct store.path"
+                ) from error
             if isinstance(error, PermissionError) or error.errno == errno.EROFS:
-                raise LedgerReadOnlyError(f"{path}: may not be written ({error.strerror}); check the mount") from error
+                raise LedgerReadOnlyError(
+                    f"{path}: may not be written ({error.strerror}); check the folder's owner and the mount"
+                ) from error
             raise LedgerStorageError(f"{path}: {error.strerror}; check the store's path and its file system") from error
         try:
             self._take(path)

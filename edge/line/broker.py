@@ -55,10 +55,10 @@ def free_port() -> int:
 
 
 class EmbeddedBroker:
-    """A broker process on 127.0.0.1 that ends with the thread that started it, and so with this program, however it ends.
+    """A broker process on 127.0.0.1 that ends with this program, however that ends.
 
-    Use it as a context manager, or call :meth:`start` and :meth:`stop`. It listens without a password on the
-    loopback only. Its log is ``broker.log`` in the directory.
+    Use it as a context manager, or call :meth:`start` and :meth:`stop`, in a thread that lives as long as the broker.
+    It listens without a password on the loopback only. Its log is ``broker.log`` in the directory.
     """
 
     def __init__(

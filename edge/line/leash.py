@@ -24,7 +24,7 @@ def leashed(command: Sequence[str]) -> list[str]:
     return [sys.executable, "-I", "-S", __file__, str(os.getpid()), *command]
 
 
-def main(master: int, program: Sequence[str]) -> int:
+def main(master: int, program: list[str]) -> int:
     """Become the program; return an exit code only where that fails."""
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != master:

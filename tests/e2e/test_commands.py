@@ -56,8 +56,8 @@ def test_a_live_line_on_simulated_pictures_is_refused_for_safety(configuration):
         assert "live = false" in done.stderr
 
 
-@pytest.mark.parametrize("content", [None, b"", b"not a zip"])
-def test_a_bundle_that_is_missing_or_broken_is_a_clear_error(configuration, tmp_path, content):
+@pytest.mark.parametrize(("content", "code"), [(None, 2), (b"", 1), (b"not a zip", 1)])
+def test_a_bundle_that_is_missing_or_broken_is_a_clear_error(configuration, tmp_path, content, code):
     bundle = tmp_path / "gone.lgb"
     if content is not None:
         bundle.write_bytes(content)
@@ -65,7 +65,7 @@ def test_a_bundle_that_is_missing_or_broken_is_a_clear_error(configuration, tmp_
     configuration.write_text(configuration.read_text() + recipe)
     for verb in (("config", "check"), ("inspect",)):
         done = run(*verb, "--config", configuration)
-        assert done.exit_code == 1
+        assert done.exit_code == code
         assert "gone.lgb" in done.stderr
         assert "Traceback" not in done.stderr
 
@@ -113,11 +113,24 @@ def test_verify_of_a_store_without_a_ledger(configuration):
     assert "Traceback" not in done.output
 
 
-def test_missing_pictures_end_the_inspector_with_a_clear_error(tmp_path):
-    configuration = write_configuration(tmp_path, "mqtt://127.0.0.1:9", f"replay:{tmp_path / 'nowhere'}")
-    done = run("inspect", "--config", configuration)
-    assert done.exit_code == 1
-    assert "nowhere" in done.stderr
+def test_check_and_inspect_refuse_a_file_with_the_same_words_before_a_store_is_touched(tmp_path):
+    configuration = write_configuration(tmp_path, "mqtt://h:abc", f"replay:{tmp_path / 'nowhere'}")
+    checked, inspected = (run(*verb, "--config", configuration) for verb in (("config", "check"), ("inspect",)))
+    assert (checked.exit_code, inspected.exit_code) == (2, 2)
+    assert checked.stderr == inspected.stderr
+    assert f"{configuration}: line 9: camera[0].source: {tmp_path}/nowhere: no such folder" in checked.stderr
+    assert f"{configuration}: line 12: line.broker: " in checked.stderr
+    assert list(tmp_path.iterdir()) == [configuration]
+
+
+def test_a_store_that_is_not_there_says_how_it_is_made(configuration, tmp_path):
+    absent = tmp_path / "absent"
+    remote = '[sync]\nbucket = "s3://name"\n'
+    configuration.write_text(configuration.read_text().replace(f'"{tmp_path}"', f'"{absent}"') + remote)
+    for verb in (("inspect",), ("sync", "--once")):
+        done = run(*verb, "--config", configuration)
+        assert done.exit_code == 1
+        assert f"{absent}: no such folder; create it for the user that runs linegate" in done.stderr
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from deploy.active import shipped_bundle
 from edge.cli.demo import write_configuration
 from edge.ledger.reader import counts
 from tests.support.ledgers import key, stored, whole_part, write
+from tests.support.spooling import open_spool, request
 from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -26,10 +27,9 @@ NO_ROOM = "writing failed (No space left on device)"
 def station(tmp_path):
     """Return the configuration of a station with a ledger and something in its spool."""
     write(tmp_path, [*whole_part(key(1)), stored(key(1), "gone.jpg"), *whole_part(key(2))])
-    for index in range(3):
-        picture = tmp_path / "spool" / "2025" / "10" / "09" / f"{index}-1-top.jpg"
-        picture.parent.mkdir(parents=True, exist_ok=True)
-        picture.touch()
+    spool = open_spool(tmp_path / "spool")
+    for number in (1, 2, 3):
+        spool.store(request(number))
     return write_configuration(tmp_path, "mqtt://127.0.0.1:9", "virtual:?seed=1")
 
 
@@ -50,13 +50,18 @@ def arguments(verb: list[str], configuration: Path) -> list[str]:
     return [*LINEGATE, *verb, *(["--config", str(configuration)] if verb[0] not in {"version", "--help"} else [])]
 
 
+def own_words(errors: str) -> list[str]:
+    """Return the lines without those of the interpreter of networks."""
+    return [line for line in errors.splitlines() if "TensorFlow Lite" not in line]
+
+
 @pytest.mark.parametrize("verb", VERBS, ids=" ".join)
 def test_a_full_disk_behind_the_output_is_one_line_and_exit_1(station, verb):
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
             arguments(verb, station), stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=60
         )
-    assert done.stderr.splitlines() == [f"error: {NO_ROOM}: see where the output goes"]
+    assert own_words(done.stderr) == [f"error: {NO_ROOM}: see where the output goes"]
     assert done.returncode == 1
 
 
@@ -68,8 +73,8 @@ def test_evaluate_too_ends_with_one_line(tmp_path):
     command = [*LINEGATE, "evaluate", "--bundle", str(shipped_bundle()), "--data", str(tmp_path), "--json"]
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=60)
-    assert (done.stderr.count("\n"), done.returncode) == (1, 1)
-    assert NO_ROOM in done.stderr
+    assert own_words(done.stderr) == [f"error: {NO_ROOM}: see where the output goes"]
+    assert done.returncode == 1
 
 
 @pytest.mark.parametrize("verb", [["version"], ["buffer", "list"], ["ledger", "export"]], ids=" ".join)

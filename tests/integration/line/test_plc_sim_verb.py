@@ -118,3 +118,4 @@ def test_ended_before_its_parts_were_done_it_exits_with_1():
     outcome = CliRunner().invoke(app, [*NAMES, "--broker", "mqtt://127.0.0.1:9", "--parts", "2"])
     assert outcome.exit_code == 1
     assert outcome.stdout.startswith("parts=0 ")
+    assert "ended after 0 of 2 parts" in outcome.stderr

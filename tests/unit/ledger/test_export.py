@@ -109,7 +109,7 @@ def test_an_overruled_part_is_shown_as_it_was_sent(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("results", "sent_at", "met"),
     [
-        ([], None, None),
+        ([], None, False),
         ([(399, "evt/result")], 399, True),
         ([(400, "evt/result")], 400, False),
         ([(900, "hist/result")], None, False),
@@ -124,6 +124,11 @@ def test_the_deadline_is_met_by_a_live_result_only(
     (line,) = export(tmp_path)
     assert line["deadline_met"] is met
     assert line["sent_at"] == (None if sent_at is None else START_MS + sent_at)
+
+
+def test_the_deadline_of_a_lost_part_is_missed_and_of_an_open_or_unknown_one_unknown(tmp_path: Path) -> None:
+    write(tmp_path, [received(key(1)), loss(1, seq=1, epoch=1), received(key(2)), loss(3)])
+    assert {line["trig"]: line["deadline_met"] for line in export(tmp_path)} == {1: False, 2: None, 3: None}
 
 
 def test_repeats_add_no_line(tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ def test_a_start_hands_out_verdicts_that_never_left(tmp_path: Path) -> None:
         assert opening.unsent[0].decided_utc_ms == START_MS + 60
         ledger.close("stopped", instant(3000), {})
     lines = {line["trig"]: line for line in export(tmp_path)}
-    assert (lines[2]["verdict"], lines[2]["sent_at"], lines[2]["deadline_met"]) == ("reject", None, None)
+    assert (lines[2]["verdict"], lines[2]["sent_at"], lines[2]["deadline_met"]) == ("reject", None, False)
 
 
 def test_a_start_tells_sessions_in_the_order_of_use(tmp_path: Path) -> None:

@@ -110,5 +110,5 @@ def test_a_damaged_file_is_a_named_error(tmp_path: Path) -> None:
 
 
 def test_a_missing_store_is_a_named_error(tmp_path: Path) -> None:
-    with pytest.raises(StateError, match="check store"):
+    with pytest.raises(StateError, match="create it for the user"):
         SyncState.open(tmp_path / "none")
