@@ -12,6 +12,9 @@ SYSTEM := mosquitto=mosquitto ffmpeg=ffmpeg systemd-analyze=systemd mkfs.ext4=e2
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
 
+# An environment whose interpreter is gone is made again.
+$(foreach venv,.venv .venv-train,$(if $(wildcard $(venv)/bin/python),,$(shell rm -f $(venv)/*.stamp)))
+
 .venv/station.stamp: requirements/station.txt pyproject.toml
 	@requirements/setup.sh .venv requirements/station.txt $@
 

@@ -5,7 +5,6 @@ import os
 import platform
 import statistics
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,8 +13,17 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from edge.cli.common import Exit, JsonOption, explained, fail
-from edge.cli.demo import LINE, PLC_TIMER_MS, SITE, STATION, inspector_process, replay_source, write_configuration
+from edge.cli.common import Exit, JsonOption, explained, fail, stop_event
+from edge.cli.demo import (
+    LINE,
+    PLC_TIMER_MS,
+    SITE,
+    STATION,
+    inspector_process,
+    replay_source,
+    run_plc,
+    write_configuration,
+)
 from edge.core.statistics import percentile
 from edge.ledger.stages import PartTimes, part_times
 from edge.line.broker import EmbeddedBroker
@@ -48,6 +56,7 @@ def bench(
 ) -> None:
     """Inspect parts at a steady rate and report every stage's time, and the inspector's memory and CPU."""
     source = "virtual:?seed=1" if images is None else replay_source(images)
+    stopping = stop_event()
     with explained(), tempfile.TemporaryDirectory(prefix="linegate-bench-") as name:
         folder = Path(name)
         with (
@@ -59,7 +68,7 @@ def bench(
                 plc_link_settings(SITE, LINE, STATION, broker.address),
             )
             started = (time.monotonic(), _cpu_s(process.pid))
-            summary = plc.run(threading.Event())
+            summary = run_plc(plc, process, stopping, folder / "inspect.log")
             loaded = _usage(process.pid, *started)
             started = (time.monotonic(), _cpu_s(process.pid))
             time.sleep(IDLE_S)

@@ -72,28 +72,31 @@ def _run(
     with EmbeddedBroker(folder, port=port) as broker:
         configuration = write_configuration(folder, broker.address, source)
         with inspector_process(configuration, folder / "inspect.log") as process:
-            done = threading.Event()
             view = LiveTable(console, source, classes) if console.is_terminal else PlainLines(console, classes)
             plc = PlcSimulator(
                 PlcSettings(rate=rate, parts=parts, timer_ms=PLC_TIMER_MS, test_line=True),
                 plc_link_settings(SITE, LINE, STATION, broker.address),
                 on_actuation=view.add,
             )
-            watcher = threading.Thread(target=_watch, args=(process, stopping, done), daemon=True)
-            watcher.start()
             with view:
-                plc.run(done)
-            died = process.poll()
-        if died is not None and not stopping.is_set():
-            fail(f"the inspector ended early (exit {died}); its log:\n{_tail(folder / 'inspect.log')}")
+                run_plc(plc, process, stopping, folder / "inspect.log")
         return plc.summary
 
 
-def _watch(process: "subprocess.Popen[bytes]", stopping: threading.Event, done: threading.Event) -> None:
-    """End the PLC's run when the user wants to, or when there is no inspector any more."""
-    while not stopping.wait(0.1) and process.poll() is None:
-        pass
-    done.set()
+def run_plc(plc: PlcSimulator, process: "subprocess.Popen[bytes]", stopping: threading.Event, log: Path) -> PlcSummary:
+    """Run a PLC until its parts are done or the user stops it; exit with 1 if the inspector ends before."""
+    done = threading.Event()
+
+    def watch() -> None:
+        while not stopping.wait(0.1) and process.poll() is None:
+            pass
+        done.set()
+
+    threading.Thread(target=watch, daemon=True).start()
+    summary = plc.run(done)
+    if process.poll() is not None and not stopping.is_set():
+        fail(f"the inspector ended early (exit {process.poll()}); its log:\n{_tail(log)}")
+    return summary
 
 
 def write_configuration(folder: Path, broker: str, source: str) -> Path:

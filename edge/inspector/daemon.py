@@ -1,5 +1,6 @@
 """The daemon's life: start in order, supervise, stop in reverse."""
 
+import gc
 import logging
 import threading
 import time
@@ -39,6 +40,9 @@ def run(loaded: LoadedConfig, stopping: threading.Event, adapters: Adapters | No
     with ExitStack() as stack:
         inspector = build(loaded, stack, adapters or Adapters())
         ending = "stopped"
+        # What is loaded now lives as long as the process: the collector need not walk it while a part waits.
+        gc.collect()
+        gc.freeze()
         try:
             _start(inspector)
             notifier.ready()
