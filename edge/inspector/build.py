@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 from camera.factory import create_source
@@ -119,10 +120,37 @@ def build(loaded: LoadedConfig, stack: ExitStack, adapters: Adapters) -> Inspect
 
     # No camera can be commissioned yet, so every verdict says sim = 1 and no PLC of a live line acts on an accept.
     author = Author(config_hash=loaded.sha256, software=software_version(), simulated=True)
+    opening = _start_epoch(ledger, author)
+    settings = replace(settings, will=(wire.STATE, offline_state(opening.epoch)))
+    parts = _Opened(sources=sources, recipes=recipes, ledger=ledger, spool=spool, author=author, opening=opening)
+    return _compose(config, parts, partial(adapters.link, settings))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Opened:
+    """What the daemon's parts share, open and ready."""
+
+    sources: Mapping[str, Source]
+    recipes: Recipes
+    ledger: Ledger
+    spool: Spool
+    author: Author
+    opening: EpochOpening
+
+
+def _start_epoch(ledger: Ledger, author: Author) -> EpochOpening:
     opening = ledger.start_epoch(software=author.software, config_hash=author.config_hash, at=clock.now())
+    if opening.clean is False:
+        _LOG.warning("the last epoch did not end in order; %d parts without a verdict are losses now", opening.orphans)
+    return opening
+
+
+def _compose(config: Config, opened: _Opened, make_link: Callable[[LinkEvents], Link]) -> Inspector:
+    """Join the parts; nothing is opened or started."""
+    ledger, recipes, author, opening = opened.ledger, opened.recipes, opened.author, opened.opening
     alarms = Alarms(clock.now())
     identity = Identity(epoch=opening.epoch, live=config.line.live, software=author.software)
-    station = Station(identity, sources=sources, recipes=recipes, ledger=ledger, alarms=alarms)
+    station = Station(identity, sources=opened.sources, recipes=recipes, ledger=ledger, alarms=alarms)
     dispatch = Dispatch(ledger, _refusal_alarm(alarms))
     dispatch.add_history(_left_over(opening))
     guard = DeadlineGuard(
@@ -143,10 +171,10 @@ def build(loaded: LoadedConfig, stack: ExitStack, adapters: Adapters) -> Inspect
         watch=guard.watch,
         answer_now=guard.answer_now,
     )
-    keeping = Keeping(spool, station=_station_name(config), author=author, ledger=ledger, alarms=alarms)
+    keeping = Keeping(opened.spool, station=_station_name(config), author=author, ledger=ledger, alarms=alarms)
     loop = InspectionLoop(
         parts=reception.parts,
-        cameras=Cameras(sources),
+        cameras=Cameras(opened.sources),
         ledger=ledger,
         author=author,
         alarms=alarms,
@@ -154,23 +182,24 @@ def build(loaded: LoadedConfig, stack: ExitStack, adapters: Adapters) -> Inspect
         afterwards=keeping.keep,
         probe=lambda: probe(recipes),
     )
-    settings = replace(settings, will=(wire.STATE, offline_state(opening.epoch)))
-    link = adapters.link(settings, _link_events(reception, guard))
-    timer = None
-    if period_s := config.line.timer_seconds:
-        recipe = min(recipes)
-        timer = TimerTrigger(period_s, trigger=lambda: reception.own_trigger(recipe, "timer"), ready=station.ready)
     return Inspector(
         ledger=ledger,
         station=station,
         reception=reception,
         loop=loop,
         guard=guard,
-        link=link,
+        link=make_link(_link_events(reception, guard)),
         keeping=keeping,
-        timer=timer,
+        timer=_timer(config, reception, station),
         alarms=alarms,
     )
+
+
+def _timer(config: Config, reception: Reception, station: Station) -> TimerTrigger | None:
+    period_s, recipe = config.line.timer_seconds, config.recipes[0].id
+    if period_s is None:
+        return None
+    return TimerTrigger(period_s, trigger=lambda: reception.own_trigger(recipe, "timer"), ready=station.ready)
 
 
 def _station_name(config: Config) -> StationName:

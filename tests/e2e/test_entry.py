@@ -112,7 +112,8 @@ def test_ctrl_c_while_the_command_loads_ends_it_silently(module):
 def demo(folder: Path, stack: ExitStack) -> subprocess.Popen[bytes]:
     """Return a demo that judges parts; its output is a file, so that nobody has to read it."""
     log = stack.enter_context((folder / "demo.out").open("wb"))
-    command = [*LINEGATE, "demo", "--directory", str(folder / "state"), "--rate", "5"]
+    # Whoever runs the tests may ignore SIGHUP, which is inherited.
+    command = ["env", "--default-signal=HUP", *LINEGATE, "demo", "--directory", str(folder / "state"), "--rate", "5"]
     process = stack.enter_context(
         subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
     )

@@ -1,9 +1,7 @@
 """The ledger on a disk that is really full or read-only: a small tmpfs, mounted by the test (needs root)."""
 
-import os
 import subprocess
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -13,6 +11,7 @@ from edge.ledger.export import export
 from edge.ledger.lock import is_held
 from edge.ledger.reader import counts, last_parts
 from edge.ledger.verify import verify
+from tests.support.disks import fill, mount, small_disk
 from tests.support.ledgers import instant, key, start, whole_part
 from tests.support.waiting import wait_until
 
@@ -20,26 +19,10 @@ DISK_BYTES = 2 << 20
 PARTS = 40
 
 
-def mount(*arguments: str) -> None:
-    subprocess.run(["mount", *arguments], check=True, capture_output=True)
-
-
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    assert os.geteuid() == 0, "this test mounts a file system: run it as root"
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount("-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(folder))
-    try:
+    with small_disk(tmp_path / "disk", DISK_BYTES) as folder:
         yield folder
-    finally:
-        subprocess.run(["umount", str(folder)], check=True, capture_output=True)
-
-
-def fill(filler: Path) -> None:
-    with filler.open("wb", buffering=0) as file, suppress(OSError):
-        while file.write(b"\0" * 4096):
-            pass
 
 
 def test_a_full_disk_that_is_freed_again_loses_nothing(disk: Path) -> None:

@@ -1,41 +1,24 @@
 """The spool on a disk that is really full or read-only: a small tmpfs, mounted by the test (needs root)."""
 
 import os
-import subprocess
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from edge.spool.errors import SpoolError, SpoolFullError, SpoolWriteError
 from edge.spool.reader import list_spool
+from tests.support.disks import fill, mount, small_disk
 from tests.support.spooling import open_spool, picture, request
 
 DISK_BYTES = 1 << 20
 PAGE = 4096
 
 
-def mount(*arguments: str) -> None:
-    subprocess.run(["mount", *arguments], check=True, capture_output=True)
-
-
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    assert os.geteuid() == 0, "this test mounts a file system: run it as root"
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount("-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(folder))
-    try:
+    with small_disk(tmp_path / "disk", DISK_BYTES) as folder:
         yield folder
-    finally:
-        subprocess.run(["umount", str(folder)], check=True, capture_output=True)
-
-
-def fill(filler: Path) -> None:
-    with filler.open("wb", buffering=0) as file, suppress(OSError):
-        while file.write(b"\0" * PAGE):
-            pass
 
 
 def names(directory: Path) -> list[str]:

@@ -1,11 +1,7 @@
 """Stages that hang, fail or are too slow: the station answers in time, never with an accept, and the books agree."""
 
-import os
-import subprocess
 import threading
 import time
-from contextlib import suppress
-from pathlib import Path
 
 import pytest
 
@@ -17,6 +13,7 @@ from edge.inspector import daemon, reception
 from edge.inspector.daemon import HangError
 from edge.ledger import Ledger, LedgerError, StoreLockedError
 from edge.ledger.store import Store
+from tests.support.disks import fill, mount, small_disk
 from tests.support.stations import RunningStation, StandInJudge, pause_until, picture, pictures
 from tests.support.waiting import wait_until
 
@@ -214,29 +211,15 @@ def test_a_ledger_that_takes_no_more_ends_in_losses_never_in_a_false_record(tmp_
 
 
 @pytest.fixture
-def small_disk(tmp_path):
-    """Mount a file system of 8 MB; needs root, as CI has."""
-    target = tmp_path / "disk"
-    target.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(target)]
-    assert os.geteuid() == 0, "this test mounts a small file system: run it as root"
-    subprocess.run(mount, check=True)
-    yield target
-    subprocess.run(["umount", "-l", str(target)], check=True)
+def disk(tmp_path):
+    with small_disk(tmp_path / "disk", 8 << 20) as folder:
+        yield folder
 
 
-def fill(folder: Path) -> Path:
-    ballast = folder / "ballast"
-    with ballast.open("wb", buffering=0) as file, suppress(OSError):
-        while True:
-            file.write(b"\0" * 4096)
-    return ballast
-
-
-def test_a_full_disk_never_accepts_and_loses_nothing(small_disk):
-    with RunningStation(small_disk, deadline_ms=400) as station:
+def test_a_full_disk_never_accepts_and_loses_nothing(disk):
+    with RunningStation(disk, deadline_ms=400) as station:
         station.inspect(1)
-        ballast = fill(small_disk)
+        ballast = fill(disk / "ballast")
         trig, result = 1, None
         while result is None or result.dec is Decision.ACCEPT:
             trig += 1  # what room is left within SQLite's own file may still take a few
@@ -251,9 +234,9 @@ def test_a_full_disk_never_accepts_and_loses_nothing(small_disk):
     assert station.verified().problems == ()
 
 
-def test_a_read_only_store_ends_the_start_with_a_clear_error(small_disk):
-    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
-    station = RunningStation(small_disk)
+def test_a_read_only_store_ends_the_start_with_a_clear_error(disk):
+    mount("-o", "remount,ro", str(disk))
+    station = RunningStation(disk)
     station._run()
     assert isinstance(station.failure, LedgerError)
-    assert str(small_disk) in str(station.failure)
+    assert str(disk) in str(station.failure)
