@@ -52,10 +52,6 @@ class Geometry:
             return None
         return region_x + x_low, region_y + y_low, x_high - x_low, y_high - y_low
 
-    def to_input(self, x: float, y: float) -> tuple[float, float]:
-        """Map a point of the picture to the input."""
-        return (x - self.region[0]) * self.scale_x + self.left, (y - self.region[1]) * self.scale_y + self.top
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Prepared:

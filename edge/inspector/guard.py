@@ -55,6 +55,7 @@ class DeadlineGuard:
         self._news = False
         self._due: list[tuple[int, int, Part]] = []
         self._order = itertools.count()
+        self._answering = False
         self._settling = False
         self._stopping = False
         self._beats = 0
@@ -74,7 +75,7 @@ class DeadlineGuard:
         with self._changed:
             self._settling = self._news = True
             self._changed.notify_all()
-            self._changed.wait_for(lambda: not self._due and not self._dispatch.urgent, SETTLE_S)
+            self._changed.wait_for(lambda: not (self._due or self._answering or self._dispatch.urgent), SETTLE_S)
 
     def stop(self) -> None:
         """End the thread, once nothing can arrive any more; open parts are answered in the record."""
@@ -135,6 +136,7 @@ class DeadlineGuard:
                 self._survive(partial(self._answer, part))
             self._survive(self._report)
             with self._changed:
+                self._answering = False
                 self._changed.notify_all()
 
     @staticmethod
@@ -158,6 +160,7 @@ class DeadlineGuard:
             present, due = time.monotonic_ns(), []
             while self._due and (self._settling or self._due[0][0] <= present):
                 due.append(heapq.heappop(self._due)[2])
+            self._answering = bool(due)
             return due, self._stopping
 
     def _answer(self, part: Part) -> None:

@@ -1,5 +1,6 @@
 """Results that have to go to the history topic: late, or left over from an outage or an earlier epoch."""
 
+import logging
 from collections import deque
 from dataclasses import dataclass
 from typing import Final
@@ -8,6 +9,8 @@ from edge.core.events import PartKey
 from edge.core.wire import Result
 
 LIMIT: Final = 10_000
+
+_LOG: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +41,8 @@ class HistoryOutbox:
         if len(self._waiting) >= LIMIT:
             self._waiting.popleft()
             self.dropped += 1
+            if self.dropped == 1:
+                _LOG.warning("more than %d results wait for the history; the oldest stay in the ledger alone", LIMIT)
         self._waiting.append(item)
 
     def next(self) -> HistoryItem | None:

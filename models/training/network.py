@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -99,8 +98,3 @@ class DefectNetwork(nn.Module):
 def parameter_count(network: nn.Module) -> int:
     """Return the number of trained values."""
     return sum(parameter.numel() for parameter in network.parameters())
-
-
-def in_memory_format(network: nn.Module) -> nn.Module:
-    """Return the network in channels-last layout, the faster one on CPUs."""
-    return network.to(memory_format=torch.channels_last)

@@ -5,10 +5,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.errors import PictureError
-from models.preprocess import InputSize, prepare, to_int8
+from models.preprocess import Geometry, InputSize, prepare, to_int8
 
 SIZE = InputSize(width=960, height=544)
 sides = st.integers(1, 700)
+
+
+def to_input(geometry: Geometry, x: float, y: float) -> tuple[float, float]:
+    """Map a point of the picture to the input: what the network sees of it."""
+    left, top, _, _ = geometry.region
+    return (x - left) * geometry.scale_x + geometry.left, (y - top) * geometry.scale_y + geometry.top
 
 
 def picture(height: int, width: int, channels: int = 3) -> np.ndarray:
@@ -94,8 +100,8 @@ def test_boxes_come_back_to_where_they_were(data: st.DataObject, height: int, wi
     prepared = prepare(np.zeros((height, width, 3), np.uint8), InputSize(width=128, height=96), 7, region)
     assert prepared.pixels.shape == (96, 128, 3)
     geometry = prepared.geometry
-    low = geometry.to_input(region[0], region[1])
-    high = geometry.to_input(region[0] + region_width, region[1] + region_height)
+    low = to_input(geometry, region[0], region[1])
+    high = to_input(geometry, region[0] + region_width, region[1] + region_height)
     assert -1e-6 <= low[0] < high[0] <= 128 + 1e-6
     assert -1e-6 <= low[1] < high[1] <= 96 + 1e-6
     assert geometry.to_picture(low[0], low[1], high[0] - low[0], high[1] - low[1]) == region
