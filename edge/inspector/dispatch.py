@@ -1,5 +1,6 @@
 """Results on their way to the broker: live while there is time and room, else to the history topic."""
 
+import logging
 import threading
 import time
 from collections import deque
@@ -13,7 +14,7 @@ from edge.inspector import clock
 from edge.inspector.outbox import HistoryItem, HistoryOutbox
 from edge.inspector.part import Order
 from edge.inspector.verdicts import wire_result
-from edge.ledger import Ledger
+from edge.ledger import Ledger, LedgerError
 from edge.line.link import Link
 
 REFUSED: Final = 0x80
@@ -21,6 +22,8 @@ REFUSED: Final = 0x80
 
 PAUSE_NS: Final = 10_000_000_000
 """How long the history waits after the broker refused a part of it."""
+
+_LOG: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,5 +134,9 @@ class Dispatch:
             return False
         stages = delivery.stages_ns | {"hand_over": present.mono_ns - delivery.handed_ns}
         sent = Sent(key=order.key, topic=topic, age_ms=result.age_ms, at=present, stages_ns=stages)
-        self._ledger.append(sent, owed=True)
+        try:
+            self._ledger.append(sent, owed=True)
+        except LedgerError:
+            # It is out: failing here would send it again.
+            _LOG.exception("that the result of %s was sent is not on record", order.key)
         return True

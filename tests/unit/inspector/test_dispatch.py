@@ -10,6 +10,7 @@ from edge.core.types import Decision, Trigger
 from edge.inspector import clock
 from edge.inspector.dispatch import Delivery, Dispatch
 from edge.inspector.part import Order
+from edge.ledger import LedgerBacklogError
 
 
 class Book:
@@ -153,3 +154,15 @@ def test_a_history_that_the_broker_refuses_is_kept_and_not_hurried(dispatch, boo
     dispatch.flush(link)
     assert len(link.published) == 1
     assert book.of(Sent) == []
+
+
+def test_a_result_whose_sending_cannot_be_recorded_is_not_sent_again(told):
+    class FullBook(Book):
+        def append(self, *events, owed=False):
+            raise LedgerBacklogError("no room")
+
+    dispatch, link = Dispatch(FullBook(), told.append), Wire()
+    dispatch.add(delivery())
+    dispatch.flush(link)
+    dispatch.flush(link)
+    assert link.topics() == [wire.RESULT]
