@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 from camera.errors import SourceSettingError
 from camera.virtual import VirtualParameters, parse_parameters
 
+_LONGEST_SHOWN: Final = 120
 ACCEPTED: Final = (
     "virtual:?seed=1&defects=0.25, replay:DIR, replay:DIR?order=shuffle&seed=3, v4l2:/dev/video0, rtsp://HOST/PATH, "
     "http://HOST/PATH, https://HOST/PATH or gstreamer:PIPELINE"
@@ -117,7 +118,7 @@ def parse_address(text: str) -> SourceAddress:
 
 def _refused(text: str, reason: str) -> SourceSettingError:
     shown = mask_secrets(text)
-    shown = shown if len(shown) <= 120 else f"{shown[:117]}..."  # noqa: PLR2004
+    shown = shown if len(shown) <= _LONGEST_SHOWN else f"{shown[: _LONGEST_SHOWN - 3]}..."
     return SourceSettingError(f"source {shown!r} {reason}; use {ACCEPTED}")
 
 
