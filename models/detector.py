@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from edge.core.types import Box
 from models.bundle import Bundle
+from models.novelty import Vector, covered, distance, summarise
 from models.postprocess import LogitMap, extract_boxes, picture_score
-from models.preprocess import InputSize, Prepared, Region, prepare, to_int8
+from models.preprocess import Geometry, InputSize, Prepared, Region, prepare, to_int8
 from models.quantisation import Quantisation
 from models.runtime import Runtime
 
@@ -22,7 +23,8 @@ class Detection:
     """What the model says of one picture.
 
     ``score`` is the calibrated defect probability (0-1); ``boxes`` are in pixels of the picture handed in (also with a
-    region of interest), the strongest first; the times are in nanoseconds.
+    region of interest), the strongest first; the times are in nanoseconds. ``novelty`` is the picture's distance from
+    those of the training in units of its limit: above 1 it is unlike all of them. None where the model does not tell.
     """
 
     score: float
@@ -30,6 +32,23 @@ class Detection:
     preprocess_ns: int
     invoke_ns: int
     postprocess_ns: int
+    novelty: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Reading:
+    """What the network gave for one picture, before anything is made of it.
+
+    ``logits`` is the map as stored (see :attr:`Detector.quantisation`); ``embedding`` holds real values, rows x columns
+    x channels, None where the network has none; ``summary`` is that of :func:`models.novelty.summarise`.
+    """
+
+    logits: LogitMap
+    embedding: NDArray[np.float32] | None
+    summary: Vector | None
+    geometry: Geometry
+    preprocess_ns: int
+    invoke_ns: int
 
 
 class Detector:
@@ -41,6 +60,9 @@ class Detector:
         self._runtime = runtime
         source = bundle.manifest.input
         self._size = InputSize(width=source.width, height=source.height, colour=source.colour == "bgr")
+        known = bundle.manifest.novelty
+        self._centre = np.asarray(known.centre) if known else None
+        self._precision = np.asarray(known.precision) if known else None
 
     @classmethod
     def load(cls, bundle: Bundle, threads: int = 2) -> Self:
@@ -60,6 +82,11 @@ class Detector:
         """How the map of :meth:`logit_map` stores logits."""
         return self._runtime.output
 
+    @property
+    def embedding_quantisation(self) -> Quantisation | None:
+        """How the network stores its embedding; None where it has none."""
+        return self._runtime.embedding
+
     def inspect(
         self, image: NDArray[np.uint8], roi: Region | None = None, half: NDArray[np.uint8] | None = None
     ) -> Detection:
@@ -71,29 +98,72 @@ class Detector:
             PictureError: It is no picture, or the region is not inside it.
             ModelError: The network failed.
         """
+        return self.interpret(self.read(image, roi, half))
+
+    def read(
+        self, image: NDArray[np.uint8], roi: Region | None = None, half: NDArray[np.uint8] | None = None
+    ) -> Reading:
+        """Run the network on a picture; arguments and errors as of :meth:`inspect`."""
         started = time.perf_counter_ns()
         prepared = self.prepare(image, roi, half)
         entrance = to_int8(prepared.pixels)
         prepared_at = time.perf_counter_ns()
-        stored = self._runtime.invoke(entrance)
-        invoked_at = time.perf_counter_ns()
+        outputs = self._runtime.invoke(entrance)
+        invoked_ns = time.perf_counter_ns() - prepared_at
+        embedding = self._real(outputs.embedding)
+        return Reading(
+            logits=outputs.logits,
+            embedding=embedding,
+            summary=self._summary(embedding, prepared.geometry),
+            geometry=prepared.geometry,
+            preprocess_ns=prepared_at - started,
+            invoke_ns=invoked_ns,
+        )
+
+    def interpret(self, reading: Reading) -> Detection:
+        """Return what a reading means by the bundle's own rules."""
+        started = time.perf_counter_ns()
         manifest = self.bundle.manifest
-        score = picture_score(stored, self.quantisation, manifest.calibration)
-        boxes = extract_boxes(stored, self.quantisation, manifest, prepared.geometry)
+        score = picture_score(reading.logits, self.quantisation, manifest.calibration)
+        boxes = extract_boxes(reading.logits, self.quantisation, manifest, reading.geometry)
+        novelty = self.novelty(reading)
         return Detection(
             score=score,
             boxes=boxes,
-            preprocess_ns=prepared_at - started,
-            invoke_ns=invoked_at - prepared_at,
-            postprocess_ns=time.perf_counter_ns() - invoked_at,
+            preprocess_ns=reading.preprocess_ns,
+            invoke_ns=reading.invoke_ns,
+            postprocess_ns=time.perf_counter_ns() - started,
+            novelty=novelty,
         )
+
+    def novelty(self, reading: Reading) -> float | None:
+        """Return how far a picture is from those of the training, 1 being the limit; None where the bundle is silent.
+
+        NaN where the network's output makes no sense.
+        """
+        known = self.bundle.manifest.novelty
+        if known is None or self._centre is None or self._precision is None or reading.summary is None:
+            return None
+        return distance(reading.summary, self._centre, self._precision) / known.limit
 
     def logit_map(self, image: NDArray[np.uint8], roi: Region | None = None) -> LogitMap:
         """Return the network's map as stored (see :attr:`quantisation`); raises as :meth:`inspect`."""
-        return self._runtime.invoke(to_int8(self.prepare(image, roi).pixels))
+        return self._runtime.invoke(to_int8(self.prepare(image, roi).pixels)).logits
 
     def prepare(
         self, image: NDArray[np.uint8], roi: Region | None = None, half: NDArray[np.uint8] | None = None
     ) -> Prepared:
         """Return the network's input for a picture, and its geometry; raises :class:`PictureError`."""
         return prepare(image, self._size, self.bundle.manifest.input.pad, roi, half)
+
+    def _real(self, stored: NDArray[np.int8] | None) -> NDArray[np.float32] | None:
+        rule = self._runtime.embedding
+        if stored is None or rule is None:
+            return None
+        return (stored.astype(np.float32) - np.float32(rule.zero_point)) * np.float32(rule.scale)
+
+    def _summary(self, embedding: NDArray[np.float32] | None, geometry: Geometry) -> Vector | None:
+        format_ = self.bundle.manifest.output.embedding
+        if embedding is None or format_ is None:
+            return None
+        return summarise(embedding, covered(geometry, format_.stride, (embedding.shape[0], embedding.shape[1])))

@@ -14,6 +14,8 @@ from models.errors import BundleDamagedError, GoldenMismatchError
 
 SCORE_TOLERANCE: Final = 0.02
 """Processors may round differently: int8 outputs were bit-equal wherever measured, a JPEG decoder may not be."""
+NOVELTY_TOLERANCE: Final = 0.05
+"""As a share of the expected novelty, at least of its limit."""
 _OVERLAP_MIN: Final = 0.7
 
 
@@ -21,7 +23,8 @@ def verify_golden(bundle: Bundle, detector: Detector) -> None:
     """Judge every golden picture and compare.
 
     Raises:
-        GoldenMismatchError: A score differs by more than 0.02, or a box is missing, moved, new or of another class.
+        GoldenMismatchError: A score differs by more than 0.02, a novelty by more than 5 %, or a box is missing, moved,
+            new or of another class.
         BundleDamagedError: A golden picture cannot be decoded.
         ModelError: The network failed.
     """
@@ -50,7 +53,9 @@ def expectation(name: str, encoded: bytes, detector: Detector) -> GoldenExpectat
         GoldenBox(x=box.x, y=box.y, width=box.width, height=box.height, category=box.category, score=box.score)
         for box in detection.boxes
     )
-    return GoldenExpectation(picture=name, pixels_sha256=_hash(picture), score=detection.score, boxes=boxes)
+    return GoldenExpectation(
+        picture=name, pixels_sha256=_hash(picture), score=detection.score, boxes=boxes, novelty=detection.novelty
+    )
 
 
 def decode(golden: Golden, label: str) -> NDArray[np.uint8]:
@@ -68,6 +73,10 @@ def _decoded(encoded: bytes, where: str) -> NDArray[np.uint8]:
     return np.asarray(picture, np.uint8)
 
 
+def _alike(expected: float, found: float | None) -> bool:
+    return found is not None and abs(found - expected) <= NOVELTY_TOLERANCE * max(expected, 1.0)
+
+
 def _hash(picture: NDArray[np.uint8]) -> str:
     return hashlib.sha256(np.ascontiguousarray(picture).tobytes()).hexdigest()
 
@@ -75,6 +84,8 @@ def _hash(picture: NDArray[np.uint8]) -> str:
 def _difference(expected: GoldenExpectation, found: Detection) -> str:
     if abs(found.score - expected.score) > SCORE_TOLERANCE:
         return f"score {found.score:.4f} instead of {expected.score:.4f}"
+    if expected.novelty is not None and not _alike(expected.novelty, found.novelty):
+        return f"novelty {found.novelty} instead of {expected.novelty:.3f}"
     if len(found.boxes) != len(expected.boxes):
         return f"{len(found.boxes)} boxes instead of {len(expected.boxes)}"
     for box in expected.boxes:

@@ -9,6 +9,7 @@ import typer
 
 from edge.cli import buffer, camera, config, ledger
 from edge.cli.bench import bench
+from edge.cli.commission import commission
 from edge.cli.common import Exit
 from edge.cli.demo import demo
 from edge.cli.evaluate import evaluate
@@ -30,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for verb in (inspect, sync, demo, plc_sim, status, evaluate, train, bench, version):
+for verb in (inspect, sync, demo, plc_sim, status, evaluate, commission, train, bench, version):
     app.command()(verb)
 for name, group in (("config", config.app), ("camera", camera.app), ("ledger", ledger.app), ("buffer", buffer.app)):
     app.add_typer(group, name=name)

@@ -1,25 +1,30 @@
-"""``linegate train``: from labelled photos and the virtual line to a bundle (extra ``train``)."""
+"""``linegate train``: from labelled photos to a bundle (extra ``train``)."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import Progress, TaskID
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from edge.cli.common import explained, fail
 
 
 def train(
-    output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Where to write the bundle and its card.")],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The bundle to write, NAME-VERSION.lgb.")],
+    data: Annotated[
+        list[Path] | None, typer.Option("--data", metavar="DIR", help="A COCO folder with masks; may be given again.")
+    ] = None,
+    virtual: Annotated[bool, typer.Option("--virtual", help="Learn from the virtual line too.")] = False,
     settings: Annotated[
         Path | None, typer.Option("--settings", metavar="FILE", help="What to change of the defaults (TOML).")
     ] = None,
-    photos: Annotated[
-        list[Path] | None, typer.Option("--photos", metavar="DIR", help="A COCO folder; may be given again.")
+    group: Annotated[str | None, typer.Option("--group", help="The field that names an image's group.")] = None,
+    work: Annotated[
+        Path | None, typer.Option("--work", metavar="DIR", help="Where a run keeps what it can go on from.")
     ] = None,
 ) -> None:
-    """Train, calibrate out of fold, quantise and write a bundle; needs the training environment."""
+    """Train, calibrate out of fold, quantise and write a bundle; a run that was cut short goes on where it was."""
     # Lazy: PyTorch is not on a station, and no other verb may wait for it.
     try:
         from models.training.settings import read_settings  # noqa: PLC0415
@@ -28,7 +33,8 @@ def train(
         fail(
             f"training needs {error.name}, which is not here: use .venv-train/bin/linegate (make test-train sets it up)"
         )
-    with explained(), Progress(console=Console(stderr=True)) as progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with explained(), Progress(*columns, console=Console(stderr=True)) as progress:
         tasks: dict[str, TaskID] = {}
 
         def show(what: str, done: int, whole: int) -> None:
@@ -37,5 +43,7 @@ def train(
                 task = tasks[what] = progress.add_task(what, total=whole)
             progress.update(task, completed=done, total=whole)
 
-        bundle = train_bundle(read_settings(settings, photos=photos or [], output=output), show)
-    typer.echo(f"{output / bundle.manifest.file_name}: SHA-256 {bundle.sha256}")
+        chosen = read_settings(settings, data=data or [], output=out, virtual=virtual, work=work, group_field=group)
+        bundle = train_bundle(chosen, show, lambda text: progress.console.print(f"warning: {text}", markup=False))
+    claim = "provisional: no risk is claimed" if bundle.manifest.provisional else "with a risk claim"
+    typer.echo(f"{chosen.output}: {claim}; SHA-256 {bundle.sha256}")

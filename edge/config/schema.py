@@ -124,10 +124,14 @@ class Camera(_Table):
 
 
 class View(_Table):
-    """One entry of a recipe's ``views``: camera, bundle and, where wanted, a part of the picture and limits."""
+    """One entry of a recipe's ``views``: camera, bundle and, where wanted, a part of the picture and limits.
+
+    ``commissioned`` is the file that ``linegate commission`` has written for this view.
+    """
 
     camera: Name
     bundle: Annotated[str, AfterValidator(_bundle)] = ACTIVE_BUNDLE
+    commissioned: AbsolutePath | None = None
     roi: tuple[int, int, int, int] | None = None
     accept_below: Probability | None = None
     reject_above: Probability | None = None
@@ -142,18 +146,21 @@ class View(_Table):
             raise ValueError(f"accept_below {low} is above reject_above {high}")
         return self
 
-    def limits(self, bundle: Limits) -> Limits:
-        """Return the limits in force: the view's own where they are stricter, never laxer than the bundle's.
+    def limits(self, given: Limits) -> Limits:
+        """Return the limits in force: the view's own where they are stricter, never laxer than those given.
+
+        Given are the commissioned file's limits where the view names one, else the bundle's.
 
         Raises:
             ValueError: the view asks for a laxer limit; the message names both.
         """
-        accept = bundle.accept_below if self.accept_below is None else self.accept_below
-        reject = bundle.reject_above if self.reject_above is None else self.reject_above
-        if accept > bundle.accept_below:
-            raise ValueError(f"accept_below {accept} is laxer than the bundle's {bundle.accept_below}: lower it")
-        if reject > bundle.reject_above:
-            raise ValueError(f"reject_above {reject} is laxer than the bundle's {bundle.reject_above}: lower it")
+        whose = "bundle" if self.commissioned is None else "commissioned file"
+        accept = given.accept_below if self.accept_below is None else self.accept_below
+        reject = given.reject_above if self.reject_above is None else self.reject_above
+        if accept > given.accept_below:
+            raise ValueError(f"accept_below {accept} is laxer than the {whose}'s {given.accept_below}: lower it")
+        if reject > given.reject_above:
+            raise ValueError(f"reject_above {reject} is laxer than the {whose}'s {given.reject_above}: lower it")
         return Limits(accept_below=min(accept, reject), reject_above=reject)
 
 

@@ -52,6 +52,7 @@ class Code(IntEnum):
     UNCERTAIN = 303
     MODEL_MISSING = 304
     MODEL_NOT_ALLOWED = 305
+    NOVEL = 306
 
     STORE_FAILED = 401
     STORE_LATE = 402

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, cast
 
@@ -10,6 +10,8 @@ GROUP_FIELDS: Final = ("group", "phone", "part")
 """Where the group is looked for unless the caller names a field; the first that any image carries."""
 
 Truth = Literal["accept", "reject"]
+
+_FAULTS_NAMED: Final = 20
 
 
 class DatasetError(ValueError):
@@ -32,7 +34,9 @@ class LabelledBox:
 class DatasetImage:
     """An entry of ``images``: its file below ``images/``, its truth, and what it belongs to.
 
-    Images of one part share ``part_id`` and carry ``view``; None where an image is a part of its own.
+    Images of one part share ``part_id`` and carry ``view``; None where an image is a part of its own. Images made from
+    one picture (a retouched one and its original) share ``source_id``. ``width`` and ``height`` are what the
+    annotations say of the file, in pixels; None where they do not.
     """
 
     id: int | str
@@ -42,6 +46,9 @@ class DatasetImage:
     part_id: str | None
     view: str | None
     boxes: tuple[LabelledBox, ...]
+    source_id: str | None = None
+    width: int | None = None
+    height: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +69,7 @@ def parse_dataset(text: str, group_field: str | None = None) -> Dataset:
             ``GROUP_FIELDS``, and images without it have no group.
 
     Raises:
-        DatasetError: It is not JSON, or an entry lacks what is needed or contradicts another; the entry is named.
+        DatasetError: It is not JSON, or entries lack what is needed or contradict others; the first twenty are named.
     """
     try:
         document = json.loads(text)
@@ -70,22 +77,41 @@ def parse_dataset(text: str, group_field: str | None = None) -> Dataset:
         raise DatasetError(f"annotations.json is not JSON ({error}); export the dataset again") from error
     if not isinstance(document, dict):
         raise DatasetError("annotations.json must hold one object with images, annotations and categories")
-    categories = _categories(_entries(document, "categories") if "categories" in document else [])
     entries = _entries(document, "images")
     if not entries:
         raise DatasetError("images is empty: a dataset needs at least one picture")
     # A set of good parts alone may have no list of defects.
-    boxes = _boxes(_entries(document, "annotations") if "annotations" in document else [], categories)
+    categories = _categories(_entries(document, "categories") if "categories" in document else [])
+    annotations = _entries(document, "annotations") if "annotations" in document else []
+    faults: list[str] = []
+    boxes = _boxes(annotations, categories, faults)
     field = _group_field(entries, group_field)
-    named = group_field is not None
-    images = tuple(_image(entry, index, field, boxes, required=named) for index, entry in enumerate(entries))
-    identities = {image.id for image in images}
-    if len(identities) != len(images):
-        raise DatasetError("images: two entries share an id; ids must be unique")
-    for identity in boxes:
-        if identity not in identities:
-            raise DatasetError(f"annotations: image_id {identity!r} is not the id of any image")
-    return Dataset(images=images, categories=tuple(categories.values()), group_field=field)
+    images: list[DatasetImage] = []
+    for index, entry in enumerate(entries):
+        try:
+            images.append(_image(entry, index, field, boxes, required=group_field is not None))
+        except DatasetError as error:
+            faults.append(str(error))
+    faults += _identity_faults(entries, boxes)
+    if faults:
+        raise DatasetError(_listed(faults))
+    return Dataset(images=tuple(images), categories=tuple(categories.values()), group_field=field)
+
+
+def _identity_faults(entries: Sequence[Mapping[str, Any]], boxes: Iterable[int | str]) -> list[str]:
+    usable = [entry["id"] for entry in entries if isinstance(entry.get("id"), int | str)]
+    known = set(usable)
+    faults = [
+        f"annotations: image_id {identity!r} is not the id of any image" for identity in boxes if identity not in known
+    ]
+    if len(known) < len(usable):
+        faults.append("images: two entries share an id; ids must be unique")
+    return faults
+
+
+def _listed(faults: Sequence[str]) -> str:
+    more = len(faults) - _FAULTS_NAMED
+    return "; ".join([*faults[:_FAULTS_NAMED], *([f"and {more} more"] if more > 0 else [])])
 
 
 def _entries(document: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
@@ -110,25 +136,34 @@ def _categories(entries: Sequence[Mapping[str, Any]]) -> dict[int | str, str]:
 
 
 def _boxes(
-    entries: Sequence[Mapping[str, Any]], categories: Mapping[int | str, str]
+    entries: Sequence[Mapping[str, Any]], categories: Mapping[int | str, str], faults: list[str]
 ) -> dict[int | str, list[LabelledBox]]:
+    """Return each image's boxes; what is wrong with an entry is added to ``faults``."""
     boxes: dict[int | str, list[LabelledBox]] = {}
     for index, entry in enumerate(entries):
         where = f"annotations[{index}]"
-        category = _identity(entry, "category_id", where)
-        if category not in categories:
-            raise DatasetError(f"{where}: category_id {category!r} is not the id of any category")
-        x, y, width, height = _bounding_box(entry.get("bbox"), where)
-        box = LabelledBox(
-            x=x,
-            y=y,
-            width=width,
-            height=height,
-            category=categories[category],
-            ignore=_flag(entry, "ignore", where) or _flag(entry, "iscrowd", where),
-        )
-        boxes.setdefault(_identity(entry, "image_id", where), []).append(box)
+        try:
+            image, box = _identity(entry, "image_id", where), _box(entry, categories, where)
+        except DatasetError as error:
+            faults.append(str(error))
+        else:
+            boxes.setdefault(image, []).append(box)
     return boxes
+
+
+def _box(entry: Mapping[str, Any], categories: Mapping[int | str, str], where: str) -> LabelledBox:
+    category = _identity(entry, "category_id", where)
+    if category not in categories:
+        raise DatasetError(f"{where}: category_id {category!r} is not the id of any category")
+    x, y, width, height = _bounding_box(entry.get("bbox"), where)
+    return LabelledBox(
+        x=x,
+        y=y,
+        width=width,
+        height=height,
+        category=categories[category],
+        ignore=_flag(entry, "ignore", where) or _flag(entry, "iscrowd", where),
+    )
 
 
 def _bounding_box(value: object, where: str) -> tuple[float, float, float, float]:
@@ -143,6 +178,9 @@ def _bounding_box(value: object, where: str) -> tuple[float, float, float, float
 
 def _group_field(entries: Sequence[Mapping[str, Any]], wanted: str | None) -> str | None:
     if wanted is not None:
+        if not any(wanted in entry for entry in entries):
+            fields = ", ".join(sorted({field for entry in entries for field in entry}))
+            raise DatasetError(f"no image has the group field {wanted!r}; the images have: {fields:.300}")
         return wanted
     return next((field for field in GROUP_FIELDS if any(field in entry for entry in entries)), None)
 
@@ -174,6 +212,9 @@ def _image(
         part_id=_label(entry, "part_id", where) if entry.get("part_id") is not None else None,
         view=_label(entry, "view", where) if entry.get("view") is not None else None,
         boxes=tuple(boxes.get(identity, ())),
+        source_id=_label(entry, "source_id", where) if entry.get("source_id") is not None else None,
+        width=_side(entry, "width", where),
+        height=_side(entry, "height", where),
     )
 
 
@@ -193,6 +234,15 @@ def _text(entry: Mapping[str, Any], key: str, where: str) -> str:
 
 def _label(entry: Mapping[str, Any], key: str, where: str) -> str:
     return str(_identity(entry, key, where))
+
+
+def _side(entry: Mapping[str, Any], key: str, where: str) -> int | None:
+    value = entry.get(key)
+    if value is None:
+        return None
+    if not _is_number(value) or value < 1 or value != int(value):
+        raise DatasetError(f"{where}: {key} must be a whole number of pixels, not {_kind(value)}")
+    return int(value)
 
 
 def _flag(entry: Mapping[str, Any], key: str, where: str) -> bool:

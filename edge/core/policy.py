@@ -1,23 +1,26 @@
 """The three-way policy: from what the views gave to the verdict of the part. An accept is earned by every view."""
 
-import math
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from edge.core.codes import REJECT_BASE, Code
-from edge.core.types import Decision, Verdict, ViewJudgement, cannot_judge
+from edge.core.types import Decision, Limits, Verdict, ViewJudgement, cannot_judge
 
-_SEVERITY = {Decision.ACCEPT: 0, Decision.CANNOT_JUDGE: 1, Decision.REJECT: 2}
+NOVELTY_LIMIT: Final = 1.0
+"""Novelty is told in units of its limit."""
+_SEVERITY: Final = {Decision.ACCEPT: 0, Decision.CANNOT_JUDGE: 1, Decision.REJECT: 2}
 
 
 def judge_view(view: ViewJudgement) -> Verdict:
     """Judge one view alone.
 
     A fault, a missing or impossible score or missing limits give cannot-judge; a score above ``reject_above`` gives
-    reject with the class of the likeliest box; below ``accept_below`` accept; anything else is uncertain.
+    reject with the class of the likeliest box. Of a picture unlike anything that the model was trained on nothing more
+    can be said; else a score below ``accept_below`` gives accept, and anything more is uncertain.
     """
     if view.fault:
         return cannot_judge(view.fault, defects=len(view.boxes))
-    if view.score is None or not math.isfinite(view.score) or not 0.0 <= view.score <= 1.0:
+    if view.score is None or not 0.0 <= view.score <= 1.0:  # nor where it is no number
         return cannot_judge(Code.SCORE_INVALID)
     if view.limits is None:
         return cannot_judge(Code.MODEL_MISSING)
@@ -26,9 +29,17 @@ def judge_view(view: ViewJudgement) -> Verdict:
         worst = max(view.boxes, key=lambda box: box.score, default=None)
         code = REJECT_BASE + (worst.category_id if worst else 0)
         return Verdict(decision=Decision.REJECT, code=code, score=view.score, defects=defects)
-    if view.score < view.limits.accept_below:
-        return Verdict(decision=Decision.ACCEPT, code=Code.NONE, score=view.score, defects=defects)
-    return cannot_judge(Code.UNCERTAIN, view.score, defects)
+    doubt = _doubt(view.score, view.novelty, view.limits)
+    if doubt is not None:
+        return cannot_judge(doubt, view.score, defects)
+    return Verdict(decision=Decision.ACCEPT, code=Code.NONE, score=view.score, defects=defects)
+
+
+def _doubt(score: float, novelty: float | None, limits: Limits) -> Code | None:
+    """Return why a view that is no reject is no accept either; None if it is one."""
+    if novelty is not None and not 0.0 <= novelty <= NOVELTY_LIMIT:  # nor where it is no number
+        return Code.NOVEL
+    return None if score < limits.accept_below else Code.UNCERTAIN
 
 
 def judge_part(views: Sequence[ViewJudgement], expected: Iterable[str]) -> Verdict:

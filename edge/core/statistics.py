@@ -116,19 +116,23 @@ def _beta_quantile(share: float, alpha: float, beta: float) -> float:
         middle = (low + high) / 2.0
         if middle in {low, high}:
             break
-        if _beta_share(middle, alpha, beta) < share:
+        if beta_share(middle, alpha, beta) < share:
             low = middle
         else:
             high = middle
     return (low + high) / 2.0
 
 
-def _beta_share(value: float, alpha: float, beta: float) -> float:
-    """Return the regularised incomplete beta function, by Lentz's continued fraction (Press et al. 2007, 6.4)."""
+def beta_share(value: float, alpha: float, beta: float) -> float:
+    """Return the share of a Beta(alpha, beta) distribution that lies at or below ``value``.
+
+    This is the regularised incomplete beta function, by Lentz's continued fraction (Press et al. 2007, 6.4). With whole
+    numbers, Beta(k, n - k + 1) gives the chance of at least k successes in n trials of probability ``value``.
+    """
     if value <= 0.0 or value >= 1.0:
         return 0.0 if value <= 0.0 else 1.0
     if value > (alpha + 1.0) / (alpha + beta + 2.0):
-        return 1.0 - _beta_share(1.0 - value, beta, alpha)
+        return 1.0 - beta_share(1.0 - value, beta, alpha)
     scale = math.lgamma(alpha + beta) - math.lgamma(alpha) - math.lgamma(beta)
     front = math.exp(scale + alpha * math.log(value) + beta * math.log1p(-value)) / alpha
     denominator = 1.0 / _not_zero(1.0 - (alpha + beta) * value / (alpha + 1.0))

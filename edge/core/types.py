@@ -97,7 +97,8 @@ class ViewJudgement:
     """What one view's picture gave: a calibrated defect probability, or the reason why there is none.
 
     ``fault`` is 0 or the code of the stage that failed; a view with a fault can never support an accept, whatever
-    its score says.
+    its score says. ``novelty`` is how far the picture is from what the model knows, 1 being the limit: above it the
+    score cannot support an accept. None where the model does not tell.
     """
 
     camera: str
@@ -105,6 +106,7 @@ class ViewJudgement:
     score: float | None = None
     boxes: tuple[Box, ...] = ()
     limits: Limits | None = None
+    novelty: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

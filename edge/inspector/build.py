@@ -21,7 +21,7 @@ from edge.inspector.keeping import Keeping
 from edge.inspector.loop import InspectionLoop
 from edge.inspector.outbox import HistoryItem
 from edge.inspector.reception import Reception
-from edge.inspector.recipes import Recipes, load_recipes, probe
+from edge.inspector.recipes import Recipes, judging_hash, load_recipes, probe
 from edge.inspector.station import Identity, Station, offline_state, software_version
 from edge.inspector.timer import TimerTrigger
 from edge.inspector.verdicts import Author
@@ -119,7 +119,7 @@ def build(loaded: LoadedConfig, stack: ExitStack, adapters: Adapters) -> Inspect
         source.open()
 
     # No camera can be commissioned yet, so every verdict says sim = 1 and no PLC of a live line acts on an accept.
-    author = Author(config_hash=loaded.sha256, software=software_version(), simulated=True)
+    author = Author(config_hash=judging_hash(loaded.sha256, recipes), software=software_version(), simulated=True)
     opening = _start_epoch(ledger, author)
     settings = replace(settings, will=(wire.STATE, offline_state(opening.epoch)))
     parts = _Opened(sources=sources, recipes=recipes, ledger=ledger, spool=spool, author=author, opening=opening)

@@ -41,7 +41,9 @@ def examine(
     except Exception as error:  # noqa: BLE001 - whatever breaks here must end as a cannot-judge
         return _failed(camera, Code.MODEL_FAILED, f"{type(error).__name__}: {error}")
     return Examination(
-        judgement=ViewJudgement(camera=camera, score=found.score, boxes=found.boxes, limits=limits),
+        judgement=ViewJudgement(
+            camera=camera, score=found.score, boxes=found.boxes, limits=limits, novelty=found.novelty
+        ),
         stages_ns={"halve": halved_ns + found.preprocess_ns, "invoke": found.invoke_ns, "boxes": found.postprocess_ns},
     )
 

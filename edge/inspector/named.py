@@ -1,4 +1,4 @@
-"""What a configuration file names outside itself: picture sources, the broker, its certificates, bundles.
+"""What a configuration file names outside itself: picture sources, the broker, its certificates, a view's files.
 
 Checked on the parsed and unchecked file, before anything is opened, so that all faults are told at once.
 """
@@ -27,7 +27,7 @@ _SETTING: Final = re.compile(r"line\.(ca|cert|key):? (.*)", re.DOTALL)
 def missing_or_unusable(raw: dict[str, Any]) -> Iterator[Finding]:
     """Yield a fault for every address that cannot be understood and everything named that is not there.
 
-    A bundle that is there and damaged, or a device that is unplugged, is no fault of the file.
+    A bundle or commissioned file that is there and damaged, or a device that is unplugged, is no fault of the file.
     """
     for index, camera in tables(raw, "camera"):
         if isinstance(camera.get("source"), str):
@@ -35,9 +35,8 @@ def missing_or_unusable(raw: dict[str, Any]) -> Iterator[Finding]:
                 yield ("camera", index, "source"), text
     for index, recipe in tables(raw, "recipe"):
         for place, view in tables(recipe, "views"):
-            if isinstance(view.get("bundle"), str):
-                for text in _bundle_faults(view["bundle"]):
-                    yield ("recipe", index, "views", place, "bundle"), text
+            for key, text in _view_faults(view):
+                yield ("recipe", index, "views", place, key), text
     if isinstance(raw.get("line"), dict):
         yield from _line_faults(raw["line"])
 
@@ -54,6 +53,15 @@ def _source_faults(text: str) -> Iterator[str]:
             list_pictures(address.folder)
     except CameraError as error:
         yield str(error)
+
+
+def _view_faults(view: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    if isinstance(view.get("bundle"), str):
+        for text in _bundle_faults(view["bundle"]):
+            yield "bundle", text
+    if isinstance(view.get("commissioned"), str):
+        for text in _unreadable(Path(view["commissioned"])):
+            yield "commissioned", text
 
 
 def _bundle_faults(name: str) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """Recipes made ready: each view's detector loaded, its limits settled, the bundle set named."""
 
+import hashlib
 import statistics
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,15 @@ from edge.core.quality import QualityLimits
 from edge.core.types import Limits
 from edge.inspector.clock import NS_PER_MS
 from models.bundle import Bundle, read_bundle, set_fingerprint
+from models.bundle.manifest import RiskClaim
+from models.commissioning import (
+    CommissionedDetector,
+    CommissionedFileError,
+    StoredCommissioning,
+    claim_in_force,
+    read_commissioned,
+    refusals,
+)
 from models.detector import Detection, Detector
 from models.golden import verify_golden
 
@@ -48,7 +58,10 @@ class Judge(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedView:
-    """One view of a recipe with all that judging its picture takes."""
+    """One view of a recipe with all that judging its picture takes.
+
+    ``commissioned`` is the SHA-256 of the commissioned file, None without one.
+    """
 
     camera: str
     roi: Roi | None
@@ -56,6 +69,7 @@ class LoadedView:
     quality: QualityLimits
     bundle: Bundle
     detector: Judge
+    commissioned: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +97,8 @@ def load_recipes(recipes: tuple[Recipe, ...], *, live: bool) -> Recipes:
     """Load every recipe's bundles; one bundle file is loaded once, however many views use it.
 
     Raises:
-        UnsafeRecipeError: a limit is laxer than its bundle's, or a live line would run a provisional bundle.
+        UnsafeRecipeError: a limit is laxer than its bundle's, a commissioned file is damaged, another view's or laxer
+            than what it proves, or a live line would judge without a claimed risk.
         RecipeError: a model is too slow for its recipe.
         ModelError: a bundle file is missing or wrong, or does not reproduce its golden outputs on this machine.
     """
@@ -106,36 +121,69 @@ def probe(recipes: Recipes) -> None:
                 raise RecipeError(f"recipe {recipe.id}, view {view.camera}: the model gives {score}, no probability")
 
 
+def judging_hash(config_hash: str, recipes: Recipes) -> str:
+    """Return the hash of all that judging was set by: the configuration's own, joined with its commissioned files'.
+
+    The configuration's hash alone where no view is commissioned; else the SHA-256 over it and the files' hashes in the
+    order of recipes and views, each in lower-case hex and followed by a newline (ASCII).
+    """
+    files = [view.commissioned for recipe in recipes.values() for view in recipe.views if view.commissioned]
+    if not files:
+        return config_hash
+    return hashlib.sha256("".join(f"{known}\n" for known in (config_hash, *files)).encode("ascii")).hexdigest()
+
+
 def _load(recipe: Recipe, detectors: dict[Path, tuple[Bundle, Detector]], *, live: bool) -> LoadedRecipe:
-    views = []
-    for view in recipe.views:
-        path = bundle_path(view.bundle)
-        if path not in detectors:
-            bundle = read_bundle(path)
-            detector = Detector.load(bundle)
-            verify_golden(bundle, detector)
-            detectors[path] = (bundle, detector)
-        bundle, detector = detectors[path]
-        place = f"recipe {recipe.id} ({recipe.name}), view {view.camera}"
-        for text in _refusals(recipe, view, bundle, live=live):
-            raise UnsafeRecipeError(f"{place}: {text}")
-        _refuse_slow(place, recipe, view, detector)
-        limits = view.limits(bundle.manifest.decision.limits())
-        quality = bundle.manifest.quality.limits()
-        views.append(
-            LoadedView(
-                camera=view.camera, roi=view.roi, limits=limits, quality=quality, bundle=bundle, detector=detector
-            )
-        )
+    views = tuple(_load_view(recipe, view, detectors, live=live) for view in recipe.views)
     return LoadedRecipe(
         id=recipe.id,
         name=recipe.name,
         revision=recipe.revision,
         deadline_ms=recipe.deadline_ms,
         capture_ms=recipe.capture_ms,
-        views=tuple(views),
+        views=views,
         model=set_fingerprint([view.bundle.sha256 for view in views]),
     )
+
+
+def _load_view(recipe: Recipe, view: View, detectors: dict[Path, tuple[Bundle, Detector]], *, live: bool) -> LoadedView:
+    path = bundle_path(view.bundle)
+    if path not in detectors:
+        bundle = read_bundle(path)
+        detector = Detector.load(bundle)
+        verify_golden(bundle, detector)
+        detectors[path] = (bundle, detector)
+    bundle, detector = detectors[path]
+    place = f"recipe {recipe.id} ({recipe.name}), view {view.camera}"
+    stored = _commissioned(place, view, bundle)
+    content = stored.content if stored else None
+    given = content.limits if content else bundle.manifest.decision.limits()
+    claim = claim_in_force(content, bundle) if content else bundle.manifest.decision.risk_claim
+    for text in _refusals(recipe, view, bundle, given, claim, live=live):
+        raise UnsafeRecipeError(f"{place}: {text}")
+    judge: Judge = CommissionedDetector(detector, content.rules()) if content else detector
+    _refuse_slow(place, recipe, view, judge)
+    return LoadedView(
+        camera=view.camera,
+        roi=view.roi,
+        limits=view.limits(given),
+        quality=bundle.manifest.quality.limits(),
+        bundle=bundle,
+        detector=judge,
+        commissioned=stored.sha256 if stored else None,
+    )
+
+
+def _commissioned(place: str, view: View, bundle: Bundle) -> StoredCommissioning | None:
+    if view.commissioned is None:
+        return None
+    try:
+        stored = read_commissioned(view.commissioned)
+    except CommissionedFileError as error:
+        raise UnsafeRecipeError(f"{place}: {error}") from error
+    for text in refusals(stored.content, bundle, camera=view.camera, roi=view.roi):
+        raise UnsafeRecipeError(f"{place}: {view.commissioned}: {text}")
+    return stored
 
 
 def _refuse_slow(place: str, recipe: Recipe, view: View, detector: Judge) -> None:
@@ -154,13 +202,17 @@ def _refuse_slow(place: str, recipe: Recipe, view: View, detector: Judge) -> Non
         )
 
 
-def _refusals(recipe: Recipe, view: View, bundle: Bundle, *, live: bool) -> Iterator[str]:
+def _refusals(
+    recipe: Recipe, view: View, bundle: Bundle, given: Limits, claim: RiskClaim | None, *, live: bool
+) -> Iterator[str]:
     try:
-        view.limits(bundle.manifest.decision.limits())
+        view.limits(given)
     except ValueError as error:
         yield str(error)
-    if live and bundle.manifest.provisional and not recipe.allow_provisional:
+    if live and claim is None and not recipe.allow_provisional:
+        what = "as commissioned " if view.commissioned else ""
         yield (
-            f"bundle {bundle.manifest.file_name} is provisional (it claims no risk), which a live "
-            "line refuses: install a bundle with a risk claim, or opt in with allow_provisional = true"
+            f"bundle {bundle.manifest.file_name} is {what}provisional (no risk is claimed), which a live line refuses: "
+            "install a bundle with a risk claim, commission the view with enough known defects, or opt in with "
+            "allow_provisional = true"
         )

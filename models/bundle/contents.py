@@ -24,7 +24,8 @@ class GoldenBox(BaseModel):
 class GoldenExpectation(BaseModel):
     """What the model gave for one golden picture when the bundle was made.
 
-    ``pixels_sha256`` is over the decoded picture's bytes and tells a differing decoder from a differing network.
+    ``pixels_sha256`` is over the decoded picture's bytes and tells a differing decoder from a differing network;
+    ``novelty`` (1 is the limit) is None in bundles made before there was one, and is then not compared.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -33,6 +34,7 @@ class GoldenExpectation(BaseModel):
     pixels_sha256: Sha256
     score: Probability
     boxes: tuple[GoldenBox, ...]
+    novelty: Annotated[float, Field(ge=0.0, allow_inf_nan=False)] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,12 +2,15 @@
 
 from typing import Annotated, Final, Literal, Self
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from edge.core.quality import QualityLimits
 from edge.core.types import Limits
 
 SCHEMA_VERSION: Final = 1
+_ASYMMETRY_MAX: Final = 1e-6
+"""How far two halves of a symmetric matrix may differ, as a share of its largest entry (decimal rounding)."""
 
 Probability = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -43,14 +46,27 @@ class DefectClass(_Part):
     name: Name
 
 
+class EmbeddingFormat(_Part):
+    """The network's second output: a map of ``channels`` features, each cell ``stride`` input pixels wide.
+
+    The features are whitened principal components of the network's coarse features: over the cells of good pictures of
+    the training each has about mean 0 and variance 1.
+    """
+
+    stride: Literal[8, 16, 32, 64]
+    channels: Annotated[int, Field(ge=2, le=64)]
+
+
 class OutputFormat(_Part):
     """The network's output: one map of logits per channel, each cell ``stride`` input pixels wide.
 
-    Channel 0 is *any defect*; channel 1 + k belongs to the class whose id is ``channel_classes[k]``.
+    Channel 0 is *any defect*; channel 1 + k belongs to the class whose id is ``channel_classes[k]``. ``embedding`` is
+    the second output, None where the network has but one.
     """
 
-    stride: Literal[2, 4, 8]
+    stride: Literal[2, 4, 8, 16]
     channel_classes: Annotated[tuple[int, ...], Field(min_length=1, max_length=64)]
+    embedding: EmbeddingFormat | None = None
 
 
 class Calibration(_Part):
@@ -58,7 +74,8 @@ class Calibration(_Part):
 
     The image's logit is the mean of the ``top_cells`` highest defect logits; the probability is
     sigmoid(``slope`` x logit + ``intercept``), fitted out of fold (Platt 1999). ``prior`` is the share of defective
-    parts among the pictures that it was fitted on.
+    parts among the pictures that it was fitted on. ``good_logits`` are the 5, 50 and 95 % quantiles of the good
+    pictures' logits, out of fold, before slope and intercept: what commissioning lines another product's goods up with.
     """
 
     aggregation: Literal["top_mean"]
@@ -66,6 +83,13 @@ class Calibration(_Part):
     slope: Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
     intercept: Finite
     prior: Probability
+    good_logits: Annotated[tuple[Finite, ...], Field(min_length=3, max_length=3)] | None = None
+
+    @model_validator(mode="after")
+    def _ascending(self) -> Self:
+        if self.good_logits is not None and list(self.good_logits) != sorted(self.good_logits):
+            raise ValueError(f"good_logits {self.good_logits} are quantiles and must not descend")
+        return self
 
 
 class BoxExtraction(_Part):
@@ -128,6 +152,32 @@ class Quality(_Part):
         return QualityLimits(**self.model_dump())
 
 
+class Novelty(_Part):
+    """What pictures of the training look like: the place and spread of their summaries (:mod:`models.novelty`).
+
+    ``centre`` has twice as many values as the embedding has channels, ``precision`` is the inverse covariance, square
+    and of the same size. A picture whose distance is above ``limit`` is unlike anything in the network's training.
+    """
+
+    centre: Annotated[tuple[Finite, ...], Field(min_length=4, max_length=128)]
+    precision: Annotated[tuple[tuple[Finite, ...], ...], Field(min_length=4, max_length=128)]
+    limit: Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+
+    @model_validator(mode="after")
+    def _measures_a_distance(self) -> Self:
+        size = len(self.centre)
+        if len(self.precision) != size or any(len(row) != size for row in self.precision):
+            raise ValueError(f"precision must have {size} rows of {size} values, as the centre has")
+        matrix = np.asarray(self.precision, np.float64)
+        if np.abs(matrix - matrix.T).max() > _ASYMMETRY_MAX * np.abs(matrix).max():
+            raise ValueError("precision must be symmetric")
+        try:
+            np.linalg.cholesky(matrix)
+        except np.linalg.LinAlgError as error:
+            raise ValueError("precision must be positive definite, else it measures no distance") from error
+        return self
+
+
 class Dataset(_Part):
     """What the network was trained on; ``sha256`` is over the sorted hashes of its pictures."""
 
@@ -165,6 +215,7 @@ class Manifest(_Part):
     decision: DecisionLimits
     boxes: BoxExtraction
     quality: Quality
+    novelty: Novelty | None = None
     datasets: tuple[Dataset, ...]
     parent: Sha256 | None
     teacher: Text | None
@@ -180,7 +231,31 @@ class Manifest(_Part):
             raise ValueError(f"channel_classes {self.output.channel_classes} are not the classes' ids {tuple(ids)}")
         if len({entry.name for entry in self.members}) != len(self.members):
             raise ValueError("a member is listed twice")
+        self._check_embedding()
         return self
+
+    def _check_embedding(self) -> None:
+        embedding = self.output.embedding
+        if embedding is None:
+            if self.novelty is not None:
+                raise ValueError("novelty needs a network with an embedding (output.embedding)")
+            return
+        if self.input.width % embedding.stride or self.input.height % embedding.stride:
+            raise ValueError(
+                f"an input of {self.input.width} x {self.input.height} is no whole multiple of the embedding's stride "
+                f"{embedding.stride}"
+            )
+        if embedding.stride < self.output.stride:
+            raise ValueError(
+                f"the embedding (stride {embedding.stride}) is finer than the logits (stride {self.output.stride})"
+            )
+        if (embedding.stride, embedding.channels) == (self.output.stride, 1 + len(self.output.channel_classes)):
+            raise ValueError("embedding and logits have the same shape; the two outputs could not be told apart")
+        if self.novelty is not None and len(self.novelty.centre) != 2 * embedding.channels:
+            raise ValueError(
+                f"novelty has {len(self.novelty.centre)} values, an embedding of {embedding.channels} channels "
+                f"gives {2 * embedding.channels}"
+            )
 
     @property
     def provisional(self) -> bool:

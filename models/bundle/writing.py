@@ -17,11 +17,11 @@ from models.errors import BundleUnreadableError
 _MODE: Final = 0o644
 
 
-def write_bundle(folder: Path, manifest: Manifest, members: Mapping[str, bytes]) -> Bundle:
-    """Write ``NAME-VERSION.lgb`` into ``folder``, replacing an older one, and return it as read back.
+def write_bundle(path: Path, manifest: Manifest, members: Mapping[str, bytes]) -> Bundle:
+    """Write a bundle, replacing an older one, and return it as read back.
 
     Args:
-        folder: An existing folder.
+        path: Its file, in an existing folder; :attr:`Manifest.file_name` is the usual name.
         manifest: Its ``members`` are replaced by the hashes of what is written.
         members: Content by member name, all but ``bundle.json``.
 
@@ -29,7 +29,6 @@ def write_bundle(folder: Path, manifest: Manifest, members: Mapping[str, bytes])
         BundleError: The contents are not a valid bundle, or the file cannot be written.
     """
     data = pack(manifest, members)
-    path = folder / manifest.file_name
     bundle = parse_bundle(data, str(path))
     try:
         _replace(path, data)

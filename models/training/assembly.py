@@ -18,15 +18,19 @@ from models.bundle.manifest import (
     Dataset,
     DecisionLimits,
     DefectClass,
+    EmbeddingFormat,
     InputFormat,
+    Novelty,
     OutputFormat,
     Quality,
     Tool,
 )
 from models.detector import Detector
 from models.golden import expectation
-from models.training.network import OUTPUT_STRIDE
-from models.training.pictures import PAD, PictureSet
+from models.preprocess import InputSize
+from models.training.embedding import COMPONENTS
+from models.training.network import EMBEDDING_STRIDE, OUTPUT_STRIDE
+from models.training.pictures import PAD, Source
 from models.training.settings import TrainingSettings
 
 _TOOLS = ("torch", "litert-torch", "ai-edge-quantizer", "ai-edge-litert", "numpy", "opencv-python-headless")
@@ -41,9 +45,16 @@ class Findings:
     decision: DecisionLimits
     boxes: BoxExtraction
     quality: Quality
+    teacher: str | None
 
 
-def make_manifest(settings: TrainingSettings, findings: Findings, sets: Sequence[PictureSet]) -> Manifest:
+def make_manifest(
+    settings: TrainingSettings,
+    findings: Findings,
+    classes: Sequence[str],
+    size: InputSize,
+    sources: Sequence[Source],
+) -> Manifest:
     """Return the manifest of a bundle of these settings; its members are listed when it is written."""
     return Manifest(
         schema_version=1,
@@ -51,23 +62,27 @@ def make_manifest(settings: TrainingSettings, findings: Findings, sets: Sequence
         version=settings.version,
         product=settings.product,
         input=InputFormat(
-            width=settings.width,
-            height=settings.height,
+            width=size.width,
+            height=size.height,
             colour="bgr",
             rectify="none",
             resize="fit",
             pad=PAD,
             normalisation="(x-128)/128",
         ),
-        output=OutputFormat(stride=OUTPUT_STRIDE, channel_classes=tuple(range(1, len(settings.classes) + 1))),
-        classes=tuple(DefectClass(id=number, name=name) for number, name in enumerate(settings.classes, 1)),
+        output=OutputFormat(
+            stride=OUTPUT_STRIDE,
+            channel_classes=tuple(range(1, len(classes) + 1)),
+            embedding=EmbeddingFormat(stride=EMBEDDING_STRIDE, channels=COMPONENTS),
+        ),
+        classes=tuple(DefectClass(id=number, name=name) for number, name in enumerate(classes, 1)),
         calibration=findings.calibration,
         decision=findings.decision,
         boxes=findings.boxes,
         quality=findings.quality,
-        datasets=tuple(Dataset(name=one.name, pictures=len(one.pictures), sha256=one.sha256) for one in sets),
+        datasets=tuple(Dataset(name=one.name, pictures=one.pictures, sha256=one.sha256) for one in sources),
         parent=None,
-        teacher=None,
+        teacher=findings.teacher,
         tools=tuple(Tool(name=name, version=importlib.metadata.version(name)) for name in _TOOLS),
         members=(),
     )
@@ -87,14 +102,20 @@ def loaded(manifest: Manifest, model: bytes, threads: int) -> Detector:
     return Detector.load(bundle, threads)
 
 
+def with_novelty(detector: Detector, novelty: Novelty) -> Detector:
+    """Return the detector with what its training's pictures look like."""
+    manifest = detector.bundle.manifest.model_copy(update={"novelty": novelty})
+    return loaded(manifest, detector.bundle.model, threads=2)
+
+
 def write(
-    folder: Path,
+    path: Path,
     detector: Detector,
     golden: Sequence[NDArray[np.uint8]],
     metrics: Mapping[str, object],
     texts: tuple[str, str],
 ) -> Bundle:
-    """Write the bundle: ``golden`` are pictures free to publish (BGR), ``texts`` the model card and the HTML report.
+    """Write the bundle: ``golden`` are pictures (BGR), ``texts`` the model card and the HTML report.
 
     Raises:
         BundleError: The contents break the format, or the file cannot be written.
@@ -105,12 +126,13 @@ def write(
         name = f"golden/{number:02d}.jpg"
         members[name] = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, _GOLDEN_QUALITY])[1].tobytes()
         expected.append(expectation(name, members[name], detector).model_dump(mode="json"))
-    members["golden/expected.json"] = _json({"golden": expected})
-    members["metrics.json"] = _json(metrics)
+    members["golden/expected.json"] = as_json({"golden": expected})
+    members["metrics.json"] = as_json(metrics)
     members["MODEL_CARD.md"] = texts[0].encode()
     members["report.html"] = texts[1].encode()
-    return write_bundle(folder, detector.bundle.manifest, members)
+    return write_bundle(path, detector.bundle.manifest, members)
 
 
-def _json(value: object) -> bytes:
+def as_json(value: object) -> bytes:
+    """Return a value as the bundle's JSON members are written."""
     return json.dumps(value, indent=1, sort_keys=True).encode() + b"\n"

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from models.training.network import EmbeddingNetwork
 from models.training.pictures import normalise
 
 _INPUT_RANGE = (
@@ -30,10 +31,10 @@ def fold_batch_norms(network: nn.Module) -> nn.Module:
     return folded
 
 
-def export_float(network: nn.Module, height: int, width: int) -> bytes:
-    """Return the network as a float32 TFLite file: 1 x height x width x 3 in, 1 x h x w x channels out."""
+def export_float(network: EmbeddingNetwork, height: int, width: int) -> bytes:
+    """Return the network as a float32 TFLite file: 1 x height x width x 3 in, logits and embedding out."""
     folded = fold_batch_norms(network).to(memory_format=torch.contiguous_format)
-    channel_last = litert_torch.to_channel_last_io(folded, args=[0], outputs=[0])
+    channel_last = litert_torch.to_channel_last_io(folded, args=[0], outputs=[0, 1])
     return litert_torch.convert(channel_last.eval(), (torch.zeros(1, height, width, 3),)).model_content()
 
 

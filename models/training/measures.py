@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from edge.core.quality import FrameQuality
 from models.bundle.manifest import Quality
-from models.training.pictures import TrainingPicture
 
 _DARKER, _BRIGHTER, _FLATTER, _SOFTER = 0.4, 2.0, 0.4, 0.35
 
@@ -26,9 +25,16 @@ def frame_quality(pixels: NDArray[np.uint8]) -> FrameQuality:
     )
 
 
-def quality_range(pictures: Sequence[TrainingPicture]) -> Quality:
+def halved(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return a picture (h x w x 3) at half its size, the mean of 2 x 2 pixels; too small a one as it is."""
+    height, width = picture.shape[0] // 2, picture.shape[1] // 2
+    if not height or not width:
+        return picture
+    return np.asarray(cv2.resize(picture[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA))
+
+
+def quality_range(measured: Sequence[FrameQuality]) -> Quality:
     """Return limits that every one of these pictures keeps with a wide margin."""
-    measured = [frame_quality(_unpadded(picture)) for picture in pictures]
     return Quality(
         brightness_min=round(min(value.brightness for value in measured) * _DARKER, 1),
         brightness_max=round(min(max(value.brightness for value in measured) * _BRIGHTER, 250.0), 1),
@@ -36,9 +42,3 @@ def quality_range(pictures: Sequence[TrainingPicture]) -> Quality:
         sharpness_min=round(min(value.sharpness for value in measured) * _SOFTER, 1),
         clipped_max=round(min(0.1 + 2.0 * max(value.clipped for value in measured), 1.0), 3),
     )
-
-
-def _unpadded(picture: TrainingPicture) -> NDArray[np.uint8]:
-    geometry = picture.geometry
-    height, width = round(geometry.region[3] * geometry.scale_y), round(geometry.region[2] * geometry.scale_x)
-    return picture.pixels[geometry.top : geometry.top + height, geometry.left : geometry.left + width]

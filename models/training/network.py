@@ -1,23 +1,31 @@
-"""The segmentation network: a depthwise-separable encoder with dilated context and a light decoder at stride 4."""
+"""The segmentation networks: a cheap stem at full resolution, a dilated encoder, a light decoder at stride 8."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from torch import Tensor, nn
 from torch.nn import functional
 
-OUTPUT_STRIDE = 4
+OUTPUT_STRIDE: Final = 8
+EMBEDDING_STRIDE: Final = 32
+"""Inputs are whole multiples of it."""
 _BATCH_NORM_MOMENTUM = 0.1  # torch counts the new value's share: 0.9 in the other convention
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkWidths:
-    """Channels at stride 2, 4, 8 and 16, and the dilations of the residual blocks at stride 16."""
+    """Channels at stride 2, 4, 8, 16 and 32, and the dilations of the residual blocks at stride 32."""
 
-    stem: int = 16
-    fine: int = 32
+    entrance: int = 12
+    stem: int = 24
+    fine: int = 40
     middle: int = 64
     coarse: int = 128
-    dilations: tuple[int, ...] = (1, 2, 4, 8, 2, 1)
+    dilations: tuple[int, ...] = (1, 2, 4, 1, 2, 1)
+
+
+STUDENT: Final = NetworkWidths()
+TEACHER: Final = NetworkWidths(entrance=12, stem=24, fine=56, middle=144, coarse=352, dilations=(1, 2, 4, 1, 2, 4, 1))
 
 
 def _normalised(layer: nn.Conv2d, *, activate: bool = True) -> nn.Sequential:
@@ -49,15 +57,22 @@ class SeparableBlock(nn.Module):
 
 
 class DefectNetwork(nn.Module):
-    """Maps a normalised BGR picture to logits at stride 4: any defect first, then one per class.
+    """Maps a normalised BGR picture to logits at stride 8: any defect first, then one per class.
 
-    Input N x 3 x H x W with H and W divisible by 16, values (x - 128) / 128; output N x (1 + classes) x H/4 x W/4.
+    Input N x 3 x H x W with H and W divisible by 32, values (x - 128) / 128; output N x (1 + classes) x H/8 x W/8. The
+    first layer works at full resolution, as hairlines of one or two pixels vanish when the picture is halved; it is
+    narrow, so that the rest costs as much as a network on the halved picture.
     """
 
     def __init__(self, classes: int, widths: NetworkWidths) -> None:
         """Build for this many defect classes."""
         super().__init__()
-        self.stem = _normalised(nn.Conv2d(3, widths.stem, 3, stride=2, padding=1, bias=False))
+        self.widths = widths
+        self.entrance = _normalised(nn.Conv2d(3, widths.entrance, 3, stride=2, padding=1, bias=False))
+        self.stem = nn.Sequential(
+            SeparableBlock(widths.entrance, widths.stem, stride=2),
+            SeparableBlock(widths.stem, widths.stem),
+        )
         self.fine = nn.Sequential(
             SeparableBlock(widths.stem, widths.fine, stride=2),
             SeparableBlock(widths.fine, widths.fine),
@@ -83,16 +98,38 @@ class DefectNetwork(nn.Module):
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Return the logits of a batch."""
-        fine = self.fine(self.stem(pictures))
+        return self.judged(pictures)[0]
+
+    def judged(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the logits and the coarse features (N x coarse x H/32 x W/32) that they rest on."""
+        fine = self.fine(self.stem(self.entrance(pictures)))
         middle = self.middle(fine)
         coarse = self.coarse(middle)
         middle = self.decode_middle(functional.relu6(middle + self._doubled(self.from_coarse(coarse))))
         fine = self.decode_fine(functional.relu6(fine + self._doubled(self.from_middle(middle))))
-        return self.head(fine)
+        return self.head(fine), coarse
 
     @staticmethod
     def _doubled(features: Tensor) -> Tensor:
         return functional.interpolate(features, scale_factor=2, mode="bilinear", align_corners=False)
+
+
+class EmbeddingNetwork(nn.Module):
+    """A trained network with its second output: whitened principal components of the coarse features, clipped.
+
+    Output: logits as before, then N x components x H/32 x W/32 within +-``EMBEDDING_RANGE``.
+    """
+
+    def __init__(self, network: DefectNetwork, projection: nn.Conv2d) -> None:
+        """Join a network and the 1x1 convolution that projects its coarse features."""
+        super().__init__()
+        self.network = network
+        self.projection = projection
+
+    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        """Return logits and embedding of a batch."""
+        logits, coarse = self.network.judged(pictures)
+        return logits, self.projection(coarse)
 
 
 def parameter_count(network: nn.Module) -> int:

@@ -1,23 +1,26 @@
 """The texts that travel with a bundle: the model card and the report page."""
 
 import html
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from edge.core.statistics import auroc
+from edge.core.types import Decision
 from models.bundle import Manifest
 from models.training.settings import CardNotes
 
+_GROUPS_MAX = 20
 _TITLES = {
-    "photos_out_of_fold": "Photos, each judged by a network that never saw its phone",
-    "virtual_held_out": "Virtual line, seeds never trained on",
+    "photo": "Photos, each judged by a network that never saw its group",
+    "virtual": "Virtual line, each part judged by a network that never saw its seed",
 }
 
 _CARD = """\
 # {name}-{version}
 
-Finds {classes} on the front glass of phones. An int8 network of {parameters} parameters on {width} x {height} pixels
-gives a map at stride {stride}; the mean of its {top_cells} highest cells, calibrated (Platt), is the picture's defect
-probability. Accept below {accept_below:.4f}, reject above {reject_above:.4f}; {claim}.
+Product: {product}. Finds {classes}. An int8 network of {parameters} parameters on {width} x {height} pixels gives a map
+at stride {stride}; the mean of its {top_cells} highest cells, calibrated (Platt) at a prior of {prior:.2f}, is the
+picture's defect probability. Accept below {accept_below:.4f}, reject above {reject_above:.4f}; {claim}.
 
 ## Trained on
 
@@ -27,12 +30,23 @@ probability. Accept below {accept_below:.4f}, reject above {reject_above:.4f}; {
 
 ## Figures
 
-From the training run, on pictures that the judging network never saw, with the bundle's own calibration and limits.
-Escape: share of defective parts accepted; overkill: share of good parts rejected. Intervals are Clopper-Pearson.
+From pictures whose group the judging network never saw, with the bundle's own calibration and limits. Escape: share of
+defective parts accepted; overkill: share of good parts rejected. Intervals are Clopper-Pearson. The network that ships
+was then fitted on all pictures; no figure measures it.
 
 {figures}
-{nested}int8 against float on {parity_pictures} pictures: largest difference of the probability {parity_difference:.3f},
-{parity_flips} verdicts differ.
+{nested}
+{teachers}
+
+int8 against float on {parity[pictures]} pictures, faint defects near both limits among them: 99th percentile of the
+logit difference {parity[logit_difference_p99]:.3f}, largest {parity[logit_difference_max]:.3f};
+{parity[accept_reject_flips]} flips between accept and reject, {parity[other_flips]} others.
+
+## The claim
+
+{claim_text}
+
+Any claim ends when parts are no longer like those it was made on: a new model, lamp, camera or supplier.
 
 ## Limits of use
 
@@ -53,16 +67,18 @@ _PAGE = """\
 
 def model_card(manifest: Manifest, metrics: Mapping[str, Any], notes: CardNotes) -> str:
     """Return the model card in Markdown."""
-    decision, parity = manifest.decision, metrics["int8_against_float"]
+    decision = manifest.decision
     return _CARD.format(
         name=manifest.name,
         version=manifest.version,
+        product=manifest.product,
         classes=", ".join(entry.name for entry in manifest.classes),
         parameters=metrics["parameters"],
         width=manifest.input.width,
         height=manifest.input.height,
         stride=manifest.output.stride,
         top_cells=manifest.calibration.top_cells,
+        prior=manifest.calibration.prior,
         accept_below=decision.accept_below,
         reject_above=decision.reject_above,
         claim="no risk is claimed (provisional)" if manifest.provisional else "bundle.json holds the risk claim",
@@ -70,13 +86,47 @@ def model_card(manifest: Manifest, metrics: Mapping[str, Any], notes: CardNotes)
             f"{one.name}: {one.pictures} pictures, fingerprint {one.sha256[:16]}" for one in manifest.datasets
         ),
         data_notes=notes.data.strip(),
-        figures="\n".join(_figures(_TITLES[key], metrics[key]) for key in _TITLES if metrics[key]),
-        nested=_nested(metrics["photos_nested_limits"]) if metrics["photos_out_of_fold"] else "",
-        parity_pictures=parity["pictures"],
-        parity_difference=parity["probability_difference_max"],
-        parity_flips=parity["verdict_flips"],
+        figures="\n".join(_evaluation(origin, metrics) for origin in _TITLES if f"{origin}_out_of_fold" in metrics),
+        nested=_nested(metrics["nested_limits"]),
+        teachers=_teachers(metrics),
+        parity=metrics["int8_against_float"],
+        claim_text=_claim(manifest, metrics["limits"]["claimed"]),
         limit_notes=notes.limits.strip(),
         tools=_items(f"{tool.name} {tool.version}" for tool in manifest.tools),
+    )
+
+
+def _evaluation(origin: str, metrics: Mapping[str, Any]) -> str:
+    novel = metrics[f"{origin}_novel"]
+    unlike = (
+        f"Held to be unlike the training although of its product: {novel['good_novel']} good and "
+        f"{novel['bad_novel']} defective of {novel['pictures']} pictures of left-out groups.\n"
+    )
+    return "\n".join([_figures(_TITLES[origin], metrics[f"{origin}_out_of_fold"]), unlike])
+
+
+def _teachers(metrics: Mapping[str, Any]) -> str:
+    student = f"AUROC of raw scores, groups left out: students {_number(metrics['auroc_of_students'])}"
+    teachers = metrics["auroc_of_teachers"]
+    return f"{student}, no teachers." if teachers is None else f"{student}, teachers {_number(teachers)}."
+
+
+def _claim(manifest: Manifest, claimed: Mapping[str, Any]) -> str:
+    escape, overkill = claimed["escape"], claimed["overkill"]
+    if not manifest.provisional:
+        return (
+            f"At most {escape['alpha']:.0%} of defective parts are accepted, with {escape['confidence']:.0%} "
+            f"confidence, from the scores of {escape['parts']} independent defective parts."
+        )
+    missing = [
+        f"{side['parts_missing']} more independent {kind} parts"
+        for kind, side in (("defective", escape), ("good", overkill))
+        if side["parts_missing"]
+    ]
+    return (
+        f"None: limits are placed by rule of thumb. There are {escape['parts']} independent defective parts (groups) "
+        f"and {overkill['parts']} good ones; a claim of {escape['alpha']:.0%} at {escape['confidence']:.0%} confidence "
+        f"still needs {' and '.join(missing)}."
     )
 
 
@@ -97,12 +147,22 @@ def _figures(title: str, evaluation: Mapping[str, Any]) -> str:
     for name, rate in evaluation["rates"].items():
         interval = "-" if rate["ci95"] is None else "{:.3f} to {:.3f}".format(*rate["ci95"])
         lines.append(f"| {name} | {_number(rate['value'])} | {interval} |")
-    if evaluation["per_group"]:
+    groups = sorted({one["group"] for one in evaluation["per_image"]})
+    if len(groups) <= _GROUPS_MAX:
         lines += ["", "| group | bad: accept, reject, cannot judge | good: the same | AUROC |", "|---|---|---|---|"]
-    for group, one in evaluation["per_group"].items():
-        bad, good = (", ".join(str(count) for count in one[truth]) for truth in ("bad", "good"))
-        lines.append(f"| {group} | {bad} | {good} | {_number(one['auroc'])} |")
+        lines += [_group(group, [one for one in evaluation["per_image"] if one["group"] == group]) for group in groups]
     return "\n".join([*lines, ""])
+
+
+def _group(name: str, pictures: Sequence[Mapping[str, Any]]) -> str:
+    bad = [one for one in pictures if one["truth"] == "reject"]
+    good = [one for one in pictures if one["truth"] == "accept"]
+    counts = [
+        ", ".join(str(sum(one["verdict"] == decision.label for one in side)) for decision in Decision)
+        for side in (bad, good)
+    ]
+    order = auroc([one["score"] for one in bad], [one["score"] for one in good])
+    return f"| {name} | {counts[0]} | {counts[1]} | {_number(order)} |"
 
 
 def _nested(counts: Mapping[str, Mapping[str, int]]) -> str:
@@ -111,7 +171,7 @@ def _nested(counts: Mapping[str, Mapping[str, int]]) -> str:
         for truth, one in counts.items()
     ]
     return (
-        "The photos again, with limits chosen without the fold that they judge, by the same rule and margins:\n"
+        "The deciding pictures again, with limits chosen without the fold that they judge, by the same rule:\n"
         f"{'; '.join(shares)}.\n\n"
     )
 

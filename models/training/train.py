@@ -1,154 +1,243 @@
 """A whole training run: pictures in, one bundle out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from camera.virtual import VirtualLine, VirtualParameters
-from edge.core.policy import judge_view
-from edge.core.types import Decision, Limits, ViewJudgement
-from models.bundle import Bundle
+from models.bundle import Bundle, Manifest
+from models.bundle.manifest import Novelty
 from models.detector import Detector
-from models.postprocess import probability
-from models.training.assembly import Findings, loaded, make_manifest, write
-from models.training.calibration import calibrate, choose_limits, nested_counts
+from models.errors import ModelError
+from models.evaluation import evaluate_dataset
+from models.novelty import fit
+from models.training.assembly import Findings, as_json, loaded, make_manifest, with_novelty, write
+from models.training.calibration import calibrate
+from models.training.evidence import (
+    ScoredPicture,
+    Unseen,
+    judged,
+    ranking,
+    scored,
+    teachers_ranking,
+    unseen_by_students,
+)
 from models.training.export import export_float, quantise
-from models.training.fitting import float_logits
-from models.training.held_out import Unseen, evaluated, scored
-from models.training.jobs import Job, Outcome, Pools, rebuilt, run_jobs
+from models.training.gathering import Gathered, gather
+from models.training.jobs import Job, Outcome, Plan, outcome_of, plan_jobs, rebuilt, run_jobs, settings_key
+from models.training.limits import ChosenLimits, choose_limits, decision_limits, nested_counts
 from models.training.measures import quality_range
-from models.training.network import DefectNetwork, parameter_count
-from models.training.pictures import PictureSet, Progress, TrainingPicture, load_photos, load_virtual
+from models.training.network import TEACHER, DefectNetwork, EmbeddingNetwork, parameter_count
+from models.training.parity import compare
+from models.training.pictures import PictureStore, Progress
+from models.training.reading import read_picture
 from models.training.report import model_card, report_page
 from models.training.settings import TrainingSettings
 
-_HELD_OUT_SEED_OFFSET = 50_000
 _GOLDEN_SEED_OFFSET = 90_000
 _GOLDEN_PARTS = 40
 _GOLDEN_EACH = 2
 _RANGE_PICTURES = 96
+_NOVELTY_ROOM = 1.25
+_NOVELTY_PICTURES = 400
 
 
-def train_bundle(settings: TrainingSettings, progress: Progress) -> Bundle:
-    """Train, calibrate out of fold, quantise, and write ``NAME-VERSION.lgb`` and its model card into the output folder.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Evidence:
+    """What the run's networks said of pictures that they never saw.
 
-    The folds leave whole groups of photos out; probabilities, limits and every figure of the metrics come from
-    pictures of groups that the scoring network never saw, and from virtual parts of seeds never trained on. The
-    shipped network is then fitted on all photos, which no figure measures.
+    ``decisive`` are those that limits and probabilities come from: the photos, or where they show one verdict only,
+    all pictures, and then nothing may be claimed.
+    """
+
+    unseen: tuple[Unseen, ...]
+    decisive: tuple[ScoredPicture, ...]
+    photos_decide: bool
+    teachers: float | None
+
+
+def train_bundle(settings: TrainingSettings, progress: Progress, warn: Callable[[str], None]) -> Bundle:
+    """Train, calibrate out of fold, quantise, compare, and write the bundle and its model card.
+
+    Probabilities, limits and every figure come from pictures of groups that the scoring network never saw; the network
+    that ships is then fitted on all of them. What is fitted is kept in the work folder: a run that was cut short goes
+    on where it was. ``warn`` is told what the data check found that does not stop training.
 
     Raises:
-        DatasetError: A photo folder is malformed.
+        DatasetError: The data cannot be trained on.
         ValueError: The out-of-fold scores cannot be calibrated.
-        ModelError: The bundle cannot be made or written.
+        ModelError: The int8 network is not the float one's equal, or the bundle cannot be made or written.
     """
-    sets = [load_photos(folder, settings, progress) for folder in settings.photos]
-    first = settings.virtual.first_seed
-    virtual = load_virtual(first, settings.virtual.parts, settings, progress)
-    held_out = load_virtual(first + _HELD_OUT_SEED_OFFSET, settings.virtual.held_out, settings, progress)
-    pools = Pools(
-        photos=tuple(picture for one in sets for picture in one.pictures),
-        virtual=virtual.pictures,
-        held_out=held_out.pictures,
-    )
-    whole, *folds = run_jobs(_jobs(settings), pools, settings, progress)
-    return finish(settings, (whole, folds), pools, [*sets, virtual], progress)
-
-
-def finish(
-    settings: TrainingSettings,
-    outcomes: tuple[Outcome, Sequence[Outcome]],
-    pools: Pools,
-    sets: Sequence[PictureSet],
-    progress: Progress,
-) -> Bundle:
-    """Calibrate, quantise and write; ``outcomes`` are the network of everything and those of the folds."""
-    whole, folds = outcomes
-    photos, virtual = _unseen(whole, folds, pools)
-    findings = _findings(settings, photos, virtual, pools)
-    manifest = make_manifest(settings, findings, sets)
-    progress("quantising", 0, 1)
-    network = rebuilt(whole, len(settings.classes))
-    model = quantise(export_float(network, settings.height, settings.width), _range_pictures(pools))
-    detector = loaded(manifest, model, threads=2)
-    metrics = {
-        "photos_out_of_fold": evaluated(photos, manifest, by_group=True) if photos else None,
-        "photos_nested_limits": nested_counts(
-            scored(photos, settings.decision.top_cells), settings.folds, settings.decision
-        ),
-        "virtual_held_out": evaluated(virtual, manifest, by_group=False),
-        "int8_against_float": _parity(network, detector, [*pools.photos, *pools.held_out]),
+    gathered = gather(settings, progress)
+    for check in gathered.checks:
+        for finding in check.warnings:
+            warn(f"{check.name}: {finding}")
+    plan, students = _fit(settings, gathered, progress)
+    evidence = _collect(settings, plan, students)
+    findings, chosen = _decide(settings, gathered, evidence)
+    outcome = outcome_of(students[-1], plan)
+    network = rebuilt(outcome, len(gathered.classes))
+    manifest = make_manifest(settings, findings, gathered.classes, gathered.size, gathered.sources)
+    detector = _quantised(manifest, network, outcome, gathered.store, progress)
+    detector = with_novelty(detector, _novelty(detector, gathered.store, evidence.unseen))
+    parity = compare(network, detector, gathered.store, settings=settings.parity, seed=settings.seed, progress=progress)
+    metrics = _metrics(gathered, evidence, chosen, detector, settings) | {
+        "int8_against_float": parity.summary(),
         "parameters": parameter_count(network),
-        "folds": [list(fold.job.left_out) for fold in folds],
     }
-    card = model_card(manifest, metrics, settings.notes)
-    settings.output.mkdir(parents=True, exist_ok=True)
-    bundle = write(settings.output, detector, _golden_pictures(settings), metrics, (card, report_page(manifest, card)))
-    (settings.output / "MODEL_CARD.md").write_text(card, encoding="utf-8")
-    progress("quantising", 1, 1)
+    settings.work.joinpath("metrics.json").write_bytes(as_json(metrics))
+    parity.refuse(settings.parity)
+    card = model_card(detector.bundle.manifest, metrics, settings.notes)
+    page = report_page(detector.bundle.manifest, card)
+    bundle = write(settings.output, detector, _golden_pictures(settings, gathered.store), metrics, (card, page))
+    settings.output.with_name("MODEL_CARD.md").write_text(card, encoding="utf-8")
     return bundle
 
 
-def _jobs(settings: TrainingSettings) -> list[Job]:
-    whole = Job(left_out=(), steps=settings.optimiser.steps, seed=settings.seed)
-    folds = [
-        Job(left_out=groups, steps=settings.fold_steps, seed=settings.seed + number)
-        for number, groups in enumerate(settings.folds, 1)
-    ]
-    return [whole, *folds]
+def _fit(settings: TrainingSettings, gathered: Gathered, progress: Progress) -> tuple[Plan, list[Job]]:
+    """Fit what is not fitted yet: the teachers, then the students that learn from them."""
+    key = settings_key(settings, gathered.folds, gathered.key)
+    plan = Plan(
+        pictures=gathered.store.folder,
+        entries=gathered.store.entries,
+        folds=gathered.folds,
+        classes=gathered.classes,
+        folder=settings.work / f"networks-{key}",
+    )
+    teachers, students = plan_jobs(settings, len(gathered.folds))
+    if teachers:
+        run_jobs(teachers, plan, settings, progress, "fitting teachers")
+    run_jobs(students, plan, settings, progress, "fitting students")
+    return plan, students
 
 
-def _unseen(whole: Outcome, folds: Sequence[Outcome], pools: Pools) -> tuple[list[Unseen], list[Unseen]]:
-    """Return photos with the map of their own fold, and virtual parts with that of the whole network."""
-    by_name = {name: stored for fold in folds for name, stored in fold.maps.items()}
-    photos = [(picture, by_name[picture.name]) for picture in pools.photos if picture.name in by_name]
-    return photos, [(picture, whole.maps[picture.name]) for picture in pools.held_out]
-
-
-def _findings(
-    settings: TrainingSettings, photos: Sequence[Unseen], virtual: Sequence[Unseen], pools: Pools
-) -> Findings:
-    decision = settings.decision
-    pictures = scored([*photos, *virtual], decision.top_cells)
-    calibration = calibrate(pictures, decision.top_cells)
-    decisive = scored(photos or virtual, decision.top_cells)
-    return Findings(
-        calibration=calibration,
-        decision=choose_limits(decisive, calibration, decision),
-        boxes=decision.boxes,
-        quality=quality_range([*pools.photos, *pools.virtual]),
+def _collect(settings: TrainingSettings, plan: Plan, students: Sequence[Job]) -> Evidence:
+    unseen = unseen_by_students(plan, students[:-1])
+    top_cells = settings.decision.top_cells
+    photos = scored([one for one in unseen if one.entry.origin == "photo"], top_cells)
+    both = {one.defective for one in photos} == {True, False}
+    teachers, _ = plan_jobs(settings, len(plan.folds))
+    origin = "photo" if both else "virtual"
+    return Evidence(
+        unseen=tuple(unseen),
+        decisive=tuple(photos if both else scored(unseen, top_cells)),
+        photos_decide=both,
+        teachers=teachers_ranking(plan, teachers, top_cells, origin=origin) if teachers else None,
     )
 
 
-def _range_pictures(pools: Pools) -> list[NDArray[np.uint8]]:
+def _decide(settings: TrainingSettings, gathered: Gathered, evidence: Evidence) -> tuple[Findings, ChosenLimits]:
+    calibration = calibrate(evidence.decisive, settings.decision.top_cells)
+    independent = gathered.independent and evidence.photos_decide
+    chosen = choose_limits(evidence.decisive, settings.decision, independent=independent)
+    teacher = None
+    if evidence.teachers is not None:
+        parameters = parameter_count(DefectNetwork(len(gathered.classes), TEACHER))
+        teacher = (
+            f"teachers of {parameters} parameters, each without two folds; out of fold AUROC {evidence.teachers:.4f}"
+        )
+    findings = Findings(
+        calibration=calibration,
+        decision=decision_limits(chosen, calibration, settings.decision),
+        boxes=settings.decision.boxes,
+        quality=quality_range([entry.quality for entry in gathered.store.entries]),
+        teacher=teacher,
+    )
+    return findings, chosen
+
+
+def _quantised(
+    manifest: Manifest, network: DefectNetwork, outcome: Outcome, store: PictureStore, progress: Progress
+) -> Detector:
+    """Return the int8 network as the station will run it."""
+    if outcome.embedding is None:
+        raise ModelError("the student of everything has no embedding; delete its result in the work folder")
+    progress("quantising", 0, 2)
+    whole = EmbeddingNetwork(network, outcome.embedding.projection())
+    exported = export_float(whole, manifest.input.height, manifest.input.width)
+    progress("quantising", 1, 2)
+    model = quantise(exported, _range_pictures(store))
+    progress("quantising", 2, 2)
+    return loaded(manifest, model, threads=2)
+
+
+def _novelty(detector: Detector, store: PictureStore, unseen: Sequence[Unseen]) -> Novelty:
+    """Return what the int8 network's pictures look like; the limit is that of left-out groups' good pictures.
+
+    Distances of left-out groups are told by the fold's own network, in units of its own spread, and so carry over.
+    """
+    left_out = [one.novelty for one in unseen if one.entry.truth == "accept" and np.isfinite(one.novelty)]
+    photos = [entry for entry in store.entries if entry.origin == "photo"]
+    others = [entry for entry in store.entries if entry.origin != "photo"]
+    chosen = [*photos, *others][:_NOVELTY_PICTURES]
+    summaries = [detector.read(np.asarray(store.pixels[entry.index])).summary for entry in chosen]
+    centre, precision = fit(
+        np.stack([summary for summary in summaries if summary is not None]), [entry.group for entry in chosen]
+    )
+    return Novelty(
+        centre=tuple(centre.tolist()),
+        precision=tuple(tuple(row) for row in precision.tolist()),
+        limit=max(left_out, default=1.0) * _NOVELTY_ROOM,
+    )
+
+
+def _range_pictures(store: PictureStore) -> list[NDArray[np.uint8]]:
     """Return pictures for the activation ranges: evenly from all photos and virtual parts, defective ones first."""
-    pictures = sorted([*pools.photos, *pools.virtual], key=lambda picture: picture.truth == "accept")
-    return [picture.pixels for picture in pictures[:: max(len(pictures) // _RANGE_PICTURES, 1)]]
+    entries = sorted(store.entries, key=lambda entry: entry.truth == "accept")
+    return [np.asarray(store.pixels[entry.index]) for entry in entries[:: max(len(entries) // _RANGE_PICTURES, 1)]]
 
 
-def _parity(network: DefectNetwork, detector: Detector, pictures: Sequence[TrainingPicture]) -> dict[str, Any]:
-    """Compare the int8 network with the float one on whole pictures: probabilities and verdicts."""
-    manifest, limits = detector.bundle.manifest, detector.bundle.manifest.decision.limits()
-    differences, flips = [], 0
-    for picture in pictures:
-        exact = float_logits(network, picture.pixels)[:, :, 0]
-        cells = manifest.calibration.top_cells
-        logit = float(np.partition(exact.ravel(), -cells)[-cells:].mean())
-        reference = probability(logit, manifest.calibration)
-        found = detector.inspect(picture.pixels).score
-        differences.append(abs(found - reference))
-        flips += _verdict(found, limits) is not _verdict(reference, limits)
-    return {"pictures": len(pictures), "probability_difference_max": max(differences), "verdict_flips": flips}
+def _metrics(
+    gathered: Gathered, evidence: Evidence, chosen: ChosenLimits, detector: Detector, settings: TrainingSettings
+) -> dict[str, Any]:
+    manifest = detector.bundle.manifest
+    limits = manifest.decision.limits()
+    figures: dict[str, Any] = {}
+    for origin in ("photo", "virtual"):
+        own = [one for one in evidence.unseen if one.entry.origin == origin]
+        if own:
+            figures[f"{origin}_out_of_fold"] = evaluate_dataset(judged(own, manifest, gathered.store), limits)
+            figures[f"{origin}_out_of_fold"].pop("latency_ms")  # not measured here
+            figures[f"{origin}_novel"] = _novel(own, manifest.novelty)
+    return figures | {
+        "nested_limits": nested_counts(evidence.decisive, gathered.folds, settings.decision),
+        "limits": {"accept_logit": chosen.accept, "reject_logit": chosen.reject, "claimed": asdict(chosen.claimed)},
+        "auroc_of_students": ranking(evidence.decisive),
+        "auroc_of_teachers": evidence.teachers,
+        "folds": [list(groups) for groups in gathered.folds],
+        "data_checks": [check.summary() for check in gathered.checks],
+    }
 
 
-def _verdict(score: float, limits: Limits) -> Decision:
-    return judge_view(ViewJudgement(camera="parity", score=score, limits=limits)).decision
+def _novel(unseen: Sequence[Unseen], novelty: Novelty | None) -> dict[str, int]:
+    """Count the pictures of left-out groups that are held to be unlike the training."""
+    limit = float("inf") if novelty is None else novelty.limit
+    return {
+        "pictures": len(unseen),
+        "good_novel": sum(one.entry.truth == "accept" and one.novelty > limit for one in unseen),
+        "bad_novel": sum(one.entry.truth == "reject" and one.novelty > limit for one in unseen),
+    }
 
 
-def _golden_pictures(settings: TrainingSettings) -> list[NDArray[np.uint8]]:
-    """Return virtual parts only: no customer's picture, and no photo of the training set, leaves in a bundle."""
-    line = VirtualLine(VirtualParameters(seed=settings.virtual.first_seed + _GOLDEN_SEED_OFFSET, defects=0.5))
+def _golden_pictures(settings: TrainingSettings, store: PictureStore) -> list[NDArray[np.uint8]]:
+    """Return good and defective pictures to test a station with: the data's own, or where they are private virtual."""
+    photos = [entry for entry in store.entries if entry.path is not None]
+    if settings.private_pictures or not photos:
+        return _virtual_golden(settings)
+    chosen = [
+        entry
+        for truth in ("accept", "reject")
+        for entry in [photo for photo in photos if photo.truth == truth][:: max(len(photos) // 2, 1)][:_GOLDEN_EACH]
+    ]
+    return [read_picture(entry.path) for entry in chosen if entry.path is not None]
+
+
+def _virtual_golden(settings: TrainingSettings) -> list[NDArray[np.uint8]]:
+    first = settings.virtual.first_seed if settings.virtual else 0
+    line = VirtualLine(VirtualParameters(seed=first + _GOLDEN_SEED_OFFSET, defects=0.5))
     plans = [line.plan(index) for index in range(_GOLDEN_PARTS)]
     good = [plan.index for plan in plans if plan.verdict == "accept"][:_GOLDEN_EACH]
     bad = [plan.index for plan in plans if plan.verdict == "reject"][:_GOLDEN_EACH]

@@ -6,20 +6,22 @@ import torch
 
 from camera.quality import measure
 from camera.virtual import VirtualLine, VirtualParameters
-from models.training.calibration import (
-    ScoredPicture,
-    calibrate,
-    choose_limits,
-    fit_platt,
-    limit_logits,
-    nested_counts,
-)
+from edge.core.types import Decision
+from models.training.calibration import calibrate, fit_platt
+from models.training.embedding import whitening
+from models.training.evidence import ScoredPicture
 from models.training.export import fold_batch_norms
-from models.training.fitting import defect_loss
-from models.training.measures import frame_quality
-from models.training.network import DefectNetwork, NetworkWidths
-from models.training.sampling import relight, stride_labels
-from models.training.settings import DecisionSettings, SettingsError, read_settings
+from models.training.implants import RENDERERS, implant
+from models.training.jobs import plan_jobs
+from models.training.lighting import relight
+from models.training.limits import choose_limits, decision_limits, nested_counts, provisional_limits
+from models.training.loss import defect_loss, distillation_loss
+from models.training.measures import frame_quality, halved
+from models.training.network import STUDENT, TEACHER, DefectNetwork, parameter_count
+from models.training.parity import Compared, Parity, ParityError, faded
+from models.training.pictures import OTHER_DEFECT, UNKNOWN
+from models.training.sampling import NOT_TAUGHT
+from models.training.settings import DecisionSettings, ParitySettings, SettingsError, TrainingSettings, read_settings
 
 pytestmark = pytest.mark.training
 
@@ -51,32 +53,44 @@ def scores(group: str, bad: list[float], good: list[float]) -> list[ScoredPictur
     ]
 
 
-def test_limits_keep_their_margins() -> None:
-    settings = DecisionSettings(accept_margin=1.0, accept_slack=0.25, reject_margin=0.5)
-    assert limit_logits(scores("a", [2.0, 6.0], [-3.0, 1.0]), settings) == (1.0, 1.5)
-    assert limit_logits(scores("a", [5.0, 6.0], [-3.0, -2.0]), settings) == (-1.75, -1.5)
-    assert limit_logits(scores("a", [0.0, 6.0], [-3.0, 2.0]), settings) == (-1.0, 2.5)
+def test_provisional_limits_keep_their_margins() -> None:
+    settings = DecisionSettings(accept_share=0.25, reject_share=0.5, margin=1.0)
+    apart = provisional_limits(scores("a", [6.0, 9.0], [-3.0, 2.0]), settings)
+    assert apart == (3.0, 4.0)
+    touching = provisional_limits(scores("a", [2.5, 9.0], [-3.0, 2.0]), settings)
+    assert touching == (1.5, 2.25)
+    crossed = provisional_limits(scores("a", [0.0, 6.0], [-3.0, 2.0]), settings)
+    assert crossed == (-1.0, 2.0)
+
+
+def test_few_parts_give_no_claim_and_say_how_many_are_missing() -> None:
     pictures = scores("a", [2.0, 3.0, 6.0], [-3.0, -2.0, 1.0])
-    limits = choose_limits(pictures, calibrate(pictures, 8), settings)
+    chosen = choose_limits(pictures, DecisionSettings(alpha=0.05), independent=True)
+    assert chosen.provisional
+    assert (chosen.claimed.escape.parts, chosen.claimed.escape.parts_missing) == (1, 58)
+    limits = decision_limits(chosen, calibrate(pictures, 8), DecisionSettings())
     assert limits.risk_claim is None
     assert limits.accept_below < limits.reject_above
 
 
+def test_many_parts_give_the_lowest_defective_score_with_its_claim() -> None:
+    pictures = [one for number in range(60) for one in scores(f"part{number}", [2.0 + number], [-2.0 - number])]
+    chosen = choose_limits(pictures, DecisionSettings(alpha=0.05), independent=True)
+    assert (chosen.accept, chosen.reject) == (-2.0, 2.0)
+    claim = decision_limits(chosen, calibrate(pictures, 8), DecisionSettings()).risk_claim
+    assert claim is not None
+    assert (claim.escape_upper, claim.confidence, claim.defective_parts) == (0.05, 0.95, 60)
+    assert choose_limits(pictures, DecisionSettings(alpha=0.05), independent=False).provisional
+
+
 def test_nested_limits_do_not_see_the_fold_that_they_judge() -> None:
-    settings = DecisionSettings(accept_margin=1.0, accept_slack=0.25, reject_margin=0.5)
+    settings = DecisionSettings(accept_share=0.0, reject_share=0.5, margin=1.0)
     pictures = [*scores("a", [4.0, 5.0], [-1.0]), *scores("b", [-0.9], [-0.7, 3.0])]
     counts = nested_counts(pictures, [["a"], ["b"]], settings)
-    assert counts["bad"] == {"accept": 1, "reject": 2, "cannot_judge": 0}
+    assert counts["bad"] == {"accept": 0, "reject": 2, "cannot_judge": 1}
     assert counts["good"] == {"accept": 0, "reject": 1, "cannot_judge": 2}
     alone = nested_counts(scores("a", [4.0], [-1.0]), [["a"]], settings)
     assert alone["bad"]["cannot_judge"] == alone["good"]["cannot_judge"] == 1
-
-
-def test_labels_at_stride_four() -> None:
-    labels = np.zeros((8, 8), np.uint8)
-    labels[:2, :2] = 3  # a quarter of the first cell
-    labels[4, 4] = 2  # a sixteenth of the last
-    assert stride_labels(labels).tolist() == [[3, 0], [0, 255]]
 
 
 def test_relighting_is_reproducible_and_keeps_the_shape() -> None:
@@ -89,12 +103,19 @@ def test_relighting_is_reproducible_and_keeps_the_shape() -> None:
 
 def test_folding_batch_norms_changes_nothing() -> None:
     torch.manual_seed(0)
-    network = DefectNetwork(5, NetworkWidths())
+    network = DefectNetwork(5, STUDENT)
     network(torch.randn(2, 3, 64, 64))
     picture = torch.randn(1, 3, 64, 96)
     with torch.no_grad():
         assert torch.allclose(network.eval()(picture), fold_batch_norms(network)(picture), atol=1e-4)
-        assert network(picture).shape == (1, 6, 16, 24)
+        logits, coarse = network.judged(picture)
+    assert logits.shape == (1, 6, 8, 12)
+    assert coarse.shape == (1, STUDENT.coarse, 2, 3)
+
+
+def test_a_teacher_has_a_million_parameters() -> None:
+    assert 1_000_000 <= parameter_count(DefectNetwork(5, TEACHER)) <= 3_000_000
+    assert parameter_count(DefectNetwork(5, STUDENT)) < 250_000
 
 
 def test_the_loss_falls_with_the_right_answer() -> None:
@@ -106,33 +127,136 @@ def test_the_loss_falls_with_the_right_answer() -> None:
     right[0, 0, 4:8, 4:8] = 6.0
     right[0, 2, 4:8, 4:8] = 6.0
     assert defect_loss(right, labels) < 0.2 < defect_loss(wrong, labels)
-    assert torch.isfinite(defect_loss(wrong, torch.zeros_like(labels)))
+    for special in (0, OTHER_DEFECT, UNKNOWN):
+        assert torch.isfinite(defect_loss(wrong, torch.full_like(labels, special)))
+
+
+def test_teachers_are_followed_where_they_speak() -> None:
+    taught = torch.full((1, 8, 8), float(NOT_TAUGHT))
+    logits = torch.randn(1, 6, 8, 8)
+    assert distillation_loss(logits, taught, 2.0) == 0.0
+    taught[0, 2:6, 2:6] = 3.0
+    agreed = logits.clone()
+    agreed[:, 0] = 3.0
+    assert distillation_loss(agreed, taught, 2.0) == pytest.approx(0.0, abs=1e-5)
+    assert distillation_loss(-agreed, taught, 2.0) > 0.5
+
+
+def test_students_learn_from_teachers_that_saw_neither_the_picture_nor_the_fold() -> None:
+    settings = run_settings()
+    teachers, students = plan_jobs(settings, 4)
+    assert len(teachers) == 6
+    assert [job.left_out for job in students] == [(0,), (1,), (2,), (3,), ()]
+    for student in students[:-1]:
+        for fold in set(range(4)) - set(student.left_out):
+            allowed = [one for one in teachers if {*student.left_out, fold} <= set(one.left_out)]
+            assert len(allowed) == 1
+    assert plan_jobs(settings, 2)[0] == []
+
+
+@pytest.mark.parametrize("kind", RENDERERS)
+def test_implants_are_seen_where_they_are_labelled(kind: str) -> None:
+    ground = np.full((256, 256, 3), 90, np.uint8)
+    ground[:, 128:] = 30
+    drawn = [implant(ground, kind, np.random.default_rng(seed)) for seed in range(20)]
+    assert sum(one is not None for one in drawn) > 5
+    for seed, one in enumerate(drawn):
+        if one is None:
+            continue
+        changed = (one.pixels != ground).any(axis=2)
+        assert (changed & one.mask).sum() > 0.5 * one.mask.sum()
+        again = implant(ground, kind, np.random.default_rng(seed))
+        assert again is not None
+        assert np.array_equal(one.pixels, again.pixels)
+
+
+def test_what_cannot_be_seen_is_not_drawn() -> None:
+    white = np.full((128, 128, 3), 255, np.uint8)
+    seen = [implant(white, "stain", np.random.default_rng(seed)) for seed in range(30)]
+    for one in seen:
+        assert one is None or np.abs(one.pixels[one.mask].astype(int) - 255).mean() > 4
+
+
+def test_whitened_components_vary_by_one() -> None:
+    random = np.random.default_rng(1)
+    rows = random.normal(size=(4000, 6)) @ random.normal(size=(6, 6)) + 3.0
+    weight, bias = whitening(rows, 4)
+    projected = rows @ weight.T + bias
+    assert np.allclose(projected.mean(axis=0), 0.0, atol=1e-9)
+    assert np.allclose(np.cov(projected, rowvar=False), np.eye(4), atol=1e-6)
+
+
+def test_a_defect_is_faded_to_the_wanted_score() -> None:
+    clean, drawn = np.zeros((8, 8, 3), np.uint8), np.full((8, 8, 3), 200, np.uint8)
+    found = faded(clean, drawn, 50.0, lambda pixels: float(pixels.mean()))
+    assert abs(float(found.mean()) - 50.0) < 15.0
+
+
+def test_the_gate_names_what_flips() -> None:
+    same = Compared(
+        name="a", exact=1.0, quantised=1.1, exact_verdict=Decision.ACCEPT, quantised_verdict=Decision.ACCEPT
+    )
+    grave = Compared(
+        name="b", exact=1.0, quantised=9.0, exact_verdict=Decision.ACCEPT, quantised_verdict=Decision.REJECT
+    )
+    other = Compared(
+        name="c", exact=1.0, quantised=1.2, exact_verdict=Decision.ACCEPT, quantised_verdict=Decision.CANNOT_JUDGE
+    )
+    Parity(pictures=(same,) * 200).refuse(ParitySettings())
+    Parity(pictures=(*(same,) * 199, other)).refuse(ParitySettings())
+    with pytest.raises(ParityError, match=r"between accept and reject.*b: float 1\.00 accept, int8 9\.00 reject"):
+        Parity(pictures=(*(same,) * 999, grave)).refuse(ParitySettings())
+    with pytest.raises(ParityError, match="3 other flips"):
+        Parity(pictures=(*(same,) * 197, other, other, other)).refuse(ParitySettings())
 
 
 def test_quality_is_measured_as_the_camera_layer_does() -> None:
     frame = VirtualLine(VirtualParameters(seed=4)).render(2).image
-    half = frame.reshape(540, 2, 960, 2, 3).astype(np.uint16).sum(axis=(1, 3), dtype=np.uint16)
-    ours, theirs = frame_quality(((half + 2) // 4).astype(np.uint8)), measure(frame)
+    ours, theirs = frame_quality(halved(frame)), measure(frame)
     assert ours.brightness == pytest.approx(theirs.brightness, abs=0.05)
     assert ours.contrast == pytest.approx(theirs.contrast, abs=1)
     assert ours.sharpness == pytest.approx(theirs.sharpness, abs=1)
     assert ours.clipped == pytest.approx(theirs.clipped, abs=1e-3)
 
 
+def run_settings() -> TrainingSettings:
+    return read_settings(None, data=[Path("photos")], output=Path("out.lgb"))
+
+
 def test_the_shipped_settings_are_read(tmp_path: Path) -> None:
-    shipped = Path(__file__).parents[2] / "models" / "training" / "phones-1.toml"
-    settings = read_settings(shipped, photos=[tmp_path], output=tmp_path)
-    assert (settings.name, settings.version, settings.output) == ("phones", 1, tmp_path)
+    shipped = Path(__file__).parents[2] / "models" / "training" / "phones.toml"
+    settings = read_settings(shipped, data=[tmp_path], output=tmp_path / "phones-2.lgb")
+    assert (settings.name, settings.version, settings.output) == ("phones", 2, tmp_path / "phones-2.lgb")
+    assert settings.private_pictures
     assert settings.folds
 
 
 @pytest.mark.parametrize(
+    ("output", "name", "version", "file"),
+    [
+        ("tiles-7.lgb", "tiles", 7, "tiles-7.lgb"),
+        ("B.lgb", "b", 1, "B.lgb"),
+        ("made/here", "model", 1, "made/here/model-1.lgb"),
+    ],
+)
+def test_the_bundle_is_named_after_its_file(output: str, name: str, version: int, file: str) -> None:
+    settings = read_settings(None, data=[Path("photos")], output=Path(output))
+    assert (settings.name, settings.version, settings.product) == (name, version, name)
+    assert settings.output == Path(file)
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
-    [("steps = 3", "steps"), ("a = ", "not TOML"), ("folds = []", "folds must list"), (None, "name a")],
+    [("steps = 3", "steps"), ("a = ", "not TOML"), ("[optimiser]\nbatch = 1", "batch"), (None, "name a")],
 )
 def test_faulty_settings_are_explained(tmp_path: Path, text: str | None, message: str) -> None:
     path = tmp_path / "run.toml"
     if text is not None:
         path.write_text(text, encoding="utf-8")
     with pytest.raises(SettingsError, match=message):
-        read_settings(path, photos=[tmp_path], output=tmp_path)
+        read_settings(path, data=[tmp_path], output=tmp_path / "a-1.lgb")
+
+
+def test_nothing_to_train_on_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="--data"):
+        read_settings(None, data=[], output=tmp_path / "a-1.lgb")

@@ -6,29 +6,28 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.core.dataset import DatasetError
-from models.training.pictures import IGNORED, load_photos, load_virtual
-from models.training.sampling import CropSampler, cut_patches
-from models.training.settings import OptimiserSettings, TrainingSettings, VirtualSettings
+from edge.core.dataset import Dataset, DatasetError, parse_dataset
+from models.preprocess import InputSize
+from models.training.pictures import (
+    OTHER_DEFECT,
+    UNKNOWN,
+    PictureStore,
+    class_name,
+    fill_store,
+    input_size,
+    photo,
+    virtual_pictures,
+)
+from models.training.sampling import CropSampler, cut_patches, stride_labels
+from models.training.settings import AugmentationSettings, VirtualSettings
 
 pytestmark = pytest.mark.training
 
-
-def quiet(_what: str, _done: int, _whole: int) -> None:
-    pass
-
-
-def small(tmp_path: Path) -> TrainingSettings:
-    return TrainingSettings(
-        output=tmp_path,
-        width=96,
-        height=64,
-        virtual=VirtualSettings(parts_per_seed=4, defects=0.9),
-        optimiser=OptimiserSettings(real_share=0.0),
-    )
+SIZE = InputSize(width=96, height=64)
+CLASSES = ("oil", "scratch", "stain")
 
 
-def dataset(folder: Path, **changes: Any) -> Path:
+def dataset(folder: Path, **changes: Any) -> Dataset:
     (folder / "images").mkdir()
     (folder / "masks").mkdir()
     mask = np.zeros((128, 192), np.uint8)
@@ -45,47 +44,108 @@ def dataset(folder: Path, **changes: Any) -> Path:
             {"image_id": 1, "category_id": 9, "bbox": [30, 20, 30, 20]},
             {"image_id": 1, "category_id": 9, "bbox": [100, 60, 40, 40], "ignore": 1},
         ],
-        "categories": [{"id": 9, "name": "stain"}],
+        "categories": [{"id": 9, "name": "Stain"}],
     } | changes
-    (folder / "annotations.json").write_text(json.dumps(content), encoding="utf-8")
-    return folder
+    return parse_dataset(json.dumps(content))
+
+
+def stored(tmp_path: Path, listed: Dataset) -> PictureStore:
+    pictures = (photo(tmp_path, entry, SIZE, CLASSES) for entry in listed.images)
+    return fill_store(tmp_path / "store", len(listed.images), SIZE, pictures)
 
 
 def test_photos_carry_their_class_where_the_mask_says(tmp_path: Path) -> None:
-    loaded = load_photos(dataset(tmp_path), small(tmp_path), quiet)
-    bad, good = loaded.pictures
+    store = stored(tmp_path, dataset(tmp_path))
+    bad, good = store.entries
     assert (bad.group, bad.truth, good.truth) == ("a", "reject", "accept")
-    assert (bad.labels[10:20, 15:30] == 3).all()
-    assert (bad.labels[30:50, 50:70] == IGNORED).all()
-    assert not good.labels.any()
-    assert np.count_nonzero(bad.labels == 3) == 150
-    [patch] = cut_patches([bad])
+    labels = store.labels[bad.index]
+    assert (labels[10:20, 15:30] == 3).all()
+    assert (labels[30:50, 50:70] == UNKNOWN).all()
+    assert not store.labels[good.index].any()
+    assert np.count_nonzero(labels == 3) == 150
+    [patch] = cut_patches(store, store.entries)
     assert np.count_nonzero(patch.labels == 3) == 150
 
 
-@pytest.mark.parametrize("missing", ["annotations.json", "images/bad.png", "masks/bad.png"])
+def test_a_rejected_picture_teaches_what_its_annotation_holds(tmp_path: Path) -> None:
+    listed = dataset(tmp_path, annotations=[])
+    assert set(np.unique(photo(tmp_path, listed.images[0], SIZE, CLASSES).labels)) == {0, OTHER_DEFECT}
+    (tmp_path / "masks" / "bad.png").unlink()
+    assert (photo(tmp_path, listed.images[0], SIZE, CLASSES).labels == UNKNOWN).all()
+
+
+@pytest.mark.parametrize("missing", ["images/bad.png", "masks/bad.png"])
 def test_what_cannot_be_read_is_named(tmp_path: Path, missing: str) -> None:
-    folder = dataset(tmp_path)
-    (folder / missing).unlink()
+    listed = dataset(tmp_path)
+    (tmp_path / missing).write_bytes(b"no picture")
     with pytest.raises(DatasetError, match=missing):
-        load_photos(folder, small(tmp_path), quiet)
+        photo(tmp_path, listed.images[0], SIZE, CLASSES)
 
 
-def test_an_unknown_category_is_named(tmp_path: Path) -> None:
-    folder = dataset(tmp_path, categories=[{"id": 9, "name": "rust"}])
-    with pytest.raises(DatasetError, match="rust"):
-        load_photos(folder, small(tmp_path), quiet)
+def test_a_store_that_does_not_fit_on_the_disk_says_how_much_it_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.posix_fallocate", full)
+    with pytest.raises(DatasetError, match=r"No space left.*--work"):
+        stored(tmp_path, dataset(tmp_path))
 
 
-def test_crops_of_the_virtual_line_are_reproducible(tmp_path: Path) -> None:
-    pictures = load_virtual(5, 8, small(tmp_path), quiet).pictures
-    defective = [picture for picture in pictures if picture.truth == "reject"]
-    twins = {picture.name for picture in pictures}
+@pytest.mark.parametrize(
+    ("category", "name"), [("Stain", "stain"), ("blow hole (big)", "blow-hole-big"), ("…", "defect")]
+)
+def test_categories_become_names_that_a_bundle_can_hold(category: str, name: str) -> None:
+    assert class_name(category) == name
+
+
+@pytest.mark.parametrize(
+    ("shapes", "size"),
+    [
+        ([(1080, 1920)] * 10, (1920, 1088)),
+        ([(3000, 4000)] * 10, (1728, 1312)),
+        ([(64, 64)] * 9 + [(640, 640)], (640, 640)),
+    ],
+)
+def test_the_input_has_the_pictures_aspect(shapes: list[tuple[int, int]], size: tuple[int, int]) -> None:
+    found = input_size(shapes, 400_000, 2_200_000)
+    assert (found.width, found.height) == size
+
+
+def test_labels_of_a_cell() -> None:
+    labels = np.zeros((16, 16), np.uint8)
+    labels[3, :8] = 3  # a line of one pixel through the first cell: an eighth of it
+    labels[8, 8] = 2
+    assert stride_labels(labels).tolist() == [[3, 0], [0, UNKNOWN]]
+
+
+def test_batches_depend_on_seed_and_number_alone(tmp_path: Path) -> None:
+    rendered = list(virtual_pictures(VirtualSettings(parts=8, parts_per_seed=4, defects=0.9), SIZE, CLASSES, 1))
+    store = fill_store(tmp_path / "store", len(rendered), SIZE, rendered)
+    names = {entry.name for entry in store.entries}
+    defective = [entry for entry in store.entries if entry.truth == "reject"]
     assert defective
-    assert all(f"{picture.name}-clean" in twins for picture in defective)
-    first, second = (CropSampler((), pictures, crop=64, real_share=0.0, seed=3).batch(12) for _ in range(2))
+    assert all(f"{entry.name}-clean" in names for entry in defective)
+    taught = {entry.name: np.full((8, 12), 2.0, np.float32) for entry in store.entries}
+    samplers = [
+        CropSampler(
+            store,
+            store.entries,
+            classes=CLASSES,
+            crop=64,
+            settings=AugmentationSettings(implant_share=0.9),
+            seed=3,
+            taught=taught,
+        )
+        for _ in range(2)
+    ]
+    samplers[1].batch(1, 12)
+    first, second = (sampler.batch(7, 12) for sampler in samplers)
     assert np.array_equal(first.pixels, second.pixels)
     assert np.array_equal(first.labels, second.labels)
+    assert np.array_equal(first.taught, second.taught)
     assert first.pixels.shape == (12, 64, 64, 3)
-    assert first.labels.shape == (12, 16, 16)
+    assert first.labels.shape == first.taught.shape == (12, 8, 8)
     assert first.labels.any()
+    assert {2.0, -128.0} <= set(np.unique(first.taught))

@@ -1,7 +1,9 @@
-"""A whole run in miniature: virtual parts in, a bundle out that the station loads."""
+"""A whole run in miniature: pictures in, a bundle out that the station loads."""
 
+import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -9,30 +11,105 @@ from camera.virtual import VirtualLine, VirtualParameters
 from models.bundle import read_bundle
 from models.detector import Detector
 from models.golden import verify_golden
-from models.training.settings import OptimiserSettings, TrainingSettings, VirtualSettings
+from models.training.settings import read_settings
 from models.training.train import train_bundle
 
-pytestmark = [pytest.mark.training, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.training, pytest.mark.timeout(900)]
+
+SETTINGS = """
+product = "plate"
+[input]
+width = 192
+height = 128
+[optimiser]
+teacher_steps = 30
+fold_steps = 120
+steps = 120
+crop = 96
+batch = 6
+average_decay = 0.97
+[parity]
+pictures = 20
+other_flips_max = 0.2
+logit_difference_max = 3.0
+"""
 
 
-def test_a_small_run_gives_a_bundle_that_works(tmp_path: Path) -> None:
-    settings = TrainingSettings(
-        name="tiny",
-        output=tmp_path,
-        width=192,
-        height=128,
-        virtual=VirtualSettings(parts=16, held_out=12, parts_per_seed=8, defects=0.6),
-        optimiser=OptimiserSettings(steps=160, crop=96, batch=6, real_share=0.0, average_decay=0.97),
-    )
-    shown: list[str] = []
-    bundle = train_bundle(settings, lambda what, _done, _whole: shown.append(what))
-    read = read_bundle(tmp_path / "tiny-1.lgb")
+def plates(folder: Path) -> Path:
+    """Write a product that nothing knows: grey plates of mixed sizes with dark pits; four groups."""
+    random = np.random.default_rng(2)
+    (folder / "images").mkdir(parents=True)
+    (folder / "masks").mkdir()
+    images, annotations = [], []
+    for number in range(24):
+        height, width = (128, 192) if number % 3 else (120, 180)
+        plate = random.normal(120, 6, (height, width)).clip(0, 255).astype(np.uint8)
+        name = f"plate{number:02d}.png"
+        bad = number % 2 == 0
+        if bad:
+            x, y = int(random.integers(20, width - 50)), int(random.integers(20, height - 50))
+            cv2.circle(plate, (x + 14, y + 14), 13, 30, -1)
+            mask = np.zeros_like(plate)
+            cv2.circle(mask, (x + 14, y + 14), 13, 255, -1)
+            cv2.imwrite(str(folder / "masks" / name), mask)
+            annotations.append({"image_id": number, "category_id": 1, "bbox": [x, y, 28, 28]})
+        cv2.imwrite(str(folder / "images" / name), plate)
+        images.append(
+            {"id": number, "file_name": name, "verdict": "reject" if bad else "accept", "part": f"p{number // 2 % 6}"}
+        )
+    content = {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "pit"}]}
+    (folder / "annotations.json").write_text(json.dumps(content), encoding="utf-8")
+    return folder
+
+
+def test_any_product_gives_a_bundle_that_works_and_a_run_that_was_cut_short_goes_on(tmp_path: Path) -> None:
+    configured = tmp_path / "run.toml"
+    configured.write_text(SETTINGS, encoding="utf-8")
+    settings = read_settings(configured, data=[plates(tmp_path / "plates")], output=tmp_path / "plates-3.lgb")
+
+    warnings: list[str] = []
+
+    class KilledError(Exception):
+        pass
+
+    def dies(what: str, done: int, whole: int) -> None:
+        if what == "fitting students" and done == whole:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        train_bundle(settings, dies, warnings.append)
+    assert not settings.output.exists()
+    fitted = {path: path.stat().st_mtime_ns for path in settings.work.rglob("teacher-*.npz")}
+    assert fitted
+
+    bundle = train_bundle(settings, lambda *_progress: None, warnings.append)
+    assert {path: path.stat().st_mtime_ns for path in settings.work.rglob("teacher-*.npz")} == fitted
+    read = read_bundle(tmp_path / "plates-3.lgb")
     assert read == bundle
     assert read.manifest.provisional
+    assert [entry.name for entry in read.manifest.classes] == ["pit"]
     assert (tmp_path / "MODEL_CARD.md").read_text(encoding="utf-8") == read.card
     detector = Detector.load(read, threads=1)
     verify_golden(read, detector)
-    found = detector.inspect(VirtualLine(VirtualParameters(seed=3)).render(0).image)
+    plate = cv2.imread(str(tmp_path / "plates" / "images" / "plate01.png"))
+    found = detector.inspect(np.asarray(plate, np.uint8))
     assert 0.0 <= found.score <= 1.0
-    assert detector.logit_map(np.zeros((128, 192, 3), np.uint8)).shape == (32, 48, 6)
-    assert {"virtual line", "fitting networks", "quantising"} <= set(shown)
+    stranger = detector.inspect(VirtualLine(VirtualParameters(seed=3)).render(0).image)
+    assert stranger.novelty is not None
+    assert stranger.novelty > 1.0
+    metrics = json.loads(read.metrics)
+    assert metrics["photo_out_of_fold"]["counts"]["images"] == 24
+    assert metrics["auroc_of_students"] > 0.9
+
+
+def test_the_virtual_line_alone_gives_a_bundle(tmp_path: Path) -> None:
+    configured = tmp_path / "run.toml"
+    text = SETTINGS.replace("teacher_steps = 30", "teacher_steps = 10")
+    virtual = "\n[virtual]\nparts = 16\nparts_per_seed = 4\n[distillation]\nweight = 0.0\n"
+    configured.write_text(text + virtual, encoding="utf-8")
+    settings = read_settings(configured, data=[], output=tmp_path / "virtual-1.lgb")
+    warnings: list[str] = []
+    bundle = train_bundle(settings, lambda *_progress: None, warnings.append)
+    assert not warnings
+    assert bundle.manifest.teacher is None
+    verify_golden(bundle, Detector.load(bundle, threads=1))

@@ -41,6 +41,12 @@ def test_a_dataset_is_read_in_its_order() -> None:
         (9.0, 1.0, "oil", True),
     ]
     assert (second.part_id, second.view, second.boxes) == (None, None, ())
+    assert (second.source_id, second.width, second.height) == (None, None, None)
+
+
+def test_what_an_image_was_made_from_and_its_size_are_read() -> None:
+    [picture] = parse_dataset(json.dumps(image(source_id=12, width=1920, height=1080.0))).images
+    assert (picture.source_id, picture.width, picture.height) == ("12", 1920, 1080)
 
 
 def test_the_group_field_may_be_named_or_absent() -> None:
@@ -66,6 +72,10 @@ def test_the_group_field_may_be_named_or_absent() -> None:
         (document(**image(verdict="good")), r"images\[0\] \(a.jpg\): verdict must be"),
         (document(**image(verdict=["accept"])), "verdict must be"),
         (document(**image(part=[1])), r"images\[0\]: part must be"),
+        (document(**image(source_id=1.5)), r"images\[0\]: source_id must be"),
+        (document(**image(width=0)), r"images\[0\]: width must be a whole number"),
+        (document(**image(height=2.5)), r"images\[0\]: height must be a whole number"),
+        (document(**image(height="80")), r"images\[0\]: height must be a whole number"),
         (document(images=document()["images"] * 2), "share an id"),
         (document(**annotation(bbox=[1, 2, 3])), r"annotations\[0\]: bbox"),
         (document(**annotation(bbox=[1, 2, 3, float("nan")])), r"annotations\[0\]: bbox"),
@@ -82,12 +92,34 @@ def test_malformed_entries_are_named(content: object, message: str) -> None:
         parse_dataset(json.dumps(content))
 
 
+def test_every_malformed_entry_is_named_at_once() -> None:
+    content = document()
+    content["images"][0]["verdict"] = "bad"
+    del content["images"][1]["file_name"]
+    content["annotations"][1]["bbox"] = []
+    with pytest.raises(DatasetError, match=r"annotations\[1\]: bbox.*images\[0\] .*verdict.*images\[1\]: file_name"):
+        parse_dataset(json.dumps(content))
+
+
+def test_of_many_malformed_entries_the_first_are_named_and_the_rest_counted() -> None:
+    content = document(images=[{"id": number, "file_name": "a.jpg"} for number in range(1, 31)])
+    with pytest.raises(DatasetError, match=r"images\[19\].*; and 10 more$"):
+        parse_dataset(json.dumps(content))
+
+
 def test_a_group_that_is_asked_for_must_be_in_every_image() -> None:
     content = document()
     del content["images"][1]["phone"]
     with pytest.raises(DatasetError, match=r"images\[1\] \(sub/b.jpg\): the group field 'phone' is missing"):
         parse_dataset(json.dumps(content), "phone")
     assert parse_dataset(json.dumps(content)).images[1].group is None
+
+
+def test_a_group_field_that_no_image_has_is_told_with_those_there_are() -> None:
+    with pytest.raises(
+        DatasetError, match=r"no image has the group field 'tray'; the images have: file_name, id, part_id"
+    ):
+        parse_dataset(json.dumps(document()), "tray")
 
 
 def test_a_set_of_good_parts_needs_no_list_of_defects() -> None:
@@ -111,7 +143,9 @@ values = st.recursive(
 
 @given(
     st.sampled_from(["images", "annotations", "categories"]),
-    st.sampled_from(["id", "file_name", "verdict", "bbox", "category_id", "image_id", "name", "iscrowd", "view"]),
+    st.sampled_from(
+        ["id", "file_name", "verdict", "bbox", "category_id", "image_id", "name", "iscrowd", "view", "width"]
+    ),
     values,
 )
 def test_any_value_anywhere_parses_or_is_refused(section: str, key: str, value: object) -> None:

@@ -58,6 +58,21 @@ def test_a_view_without_limits_cannot_be_judged():
     assert (verdict.decision, verdict.code) == (Decision.CANNOT_JUDGE, Code.MODEL_MISSING)
 
 
+@given(st.floats(0, 1), st.floats(allow_nan=True, allow_infinity=True))
+def test_what_is_unlike_the_training_is_never_accepted(score, novelty):
+    verdict = judge_view(ViewJudgement(camera="top", score=score, limits=LIMITS, novelty=novelty))
+    if verdict.decision is Decision.ACCEPT:
+        assert 0.0 <= novelty <= 1.0
+    elif not 0.0 <= novelty <= 1.0:
+        assert verdict.code == (REJECT_BASE if score > 0.8 else Code.NOVEL)
+
+
+@given(st.floats(0, 1), st.floats(0, 1))
+def test_what_is_like_the_training_is_judged_by_its_score(score, novelty):
+    known = ViewJudgement(camera="top", score=score, limits=LIMITS, novelty=novelty)
+    assert judge_view(known) == judge_view(view(score))
+
+
 scores = st.one_of(st.none(), st.floats(allow_nan=True, allow_infinity=True), st.floats(0, 1))
 views = st.builds(
     lambda camera, score, fault: view(score, camera=camera, fault=fault),

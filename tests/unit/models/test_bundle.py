@@ -47,7 +47,7 @@ def manifest_text(**changes: Any) -> bytes:
 
 
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:
-    written = write_bundle(tmp_path, bundles.manifest(), bundles.members())
+    written = write_bundle(tmp_path / "toy-3.lgb", bundles.manifest(), bundles.members())
     read = read_bundle(tmp_path / "toy-3.lgb")
     assert read == written
     assert read.sha256 == hashlib.sha256((tmp_path / "toy-3.lgb").read_bytes()).hexdigest()
@@ -59,7 +59,10 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
 
 def test_the_same_contents_give_the_same_bytes(tmp_path: Path) -> None:
     reversed_members = dict(reversed(bundles.members().items()))
-    assert write_bundle(tmp_path, bundles.manifest(), reversed_members).sha256 == hashlib.sha256(PACKED).hexdigest()
+    assert (
+        write_bundle(tmp_path / "toy-3.lgb", bundles.manifest(), reversed_members).sha256
+        == hashlib.sha256(PACKED).hexdigest()
+    )
 
 
 def test_the_standard_library_reads_the_archive() -> None:
@@ -69,7 +72,7 @@ def test_the_standard_library_reads_the_archive() -> None:
 
 
 def test_a_failed_write_leaves_the_older_bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_bundle(tmp_path, bundles.manifest(), bundles.members())
+    write_bundle(tmp_path / "toy-3.lgb", bundles.manifest(), bundles.members())
     before = (tmp_path / "toy-3.lgb").read_bytes()
 
     def full(_descriptor: int) -> None:
@@ -77,7 +80,7 @@ def test_a_failed_write_leaves_the_older_bundle(tmp_path: Path, monkeypatch: pyt
 
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(BundleUnreadableError, match="No space left"):
-        write_bundle(tmp_path, bundles.manifest(), bundles.members() | {"model.tflite": b"another"})
+        write_bundle(tmp_path / "toy-3.lgb", bundles.manifest(), bundles.members() | {"model.tflite": b"another"})
     assert (tmp_path / "toy-3.lgb").read_bytes() == before
     assert len(list(tmp_path.iterdir())) == 1
 
@@ -86,7 +89,7 @@ def test_an_invalid_bundle_is_never_written(tmp_path: Path) -> None:
     contents = bundles.members()
     del contents["report.html"]
     with pytest.raises(BundleDamagedError, match=r"report\.html.*missing"):
-        write_bundle(tmp_path, bundles.manifest(), contents)
+        write_bundle(tmp_path / "toy-3.lgb", bundles.manifest(), contents)
     assert not list(tmp_path.iterdir())
 
 

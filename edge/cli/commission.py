@@ -1,0 +1,227 @@
+"""``linegate commission``: what a product's good parts look like at this station, proved on known defects."""
+
+import json as json_format
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+from rich.console import Console
+from rich.progress import track
+
+from edge.cli.common import Exit, JsonOption, explained, fail
+from edge.core.claims import parts_needed
+from edge.inspector.commissioning import Listed, Observed, Progress, list_challenge, list_goods, observe, refuse_shared
+from edge.inspector.recipes import Roi
+from edge.inspector.station import software_version
+from models.bundle import Bundle, read_bundle
+from models.commissioning import CommissionedFile, CommissioningRefusedError, write_commissioned
+from models.commissioning.commission import (
+    CHALLENGE_MIN,
+    CONFIDENCE,
+    FEWEST_PARTS,
+    GOODS_MIN,
+    RISKS,
+    Commissioning,
+    Network,
+)
+from models.commissioning.commission import commission as learn_and_prove
+from models.commissioning.record import VIEW_NAME_MAX, Counts, Origin, counted, recorded
+from models.commissioning.storage import StoredCommissioning, refuse_existing
+from models.detector import Detector
+from models.golden import verify_golden
+
+_NAMED: Final = 10
+
+
+def commission(
+    bundle: Annotated[Path, typer.Option("--bundle", metavar="FILE", help="The bundle, NAME-VERSION.lgb.")],
+    goods: Annotated[
+        Path, typer.Option("--goods", metavar="DIR", help="Good parts: a COCO folder, or any folder of pictures.")
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The commissioned file to write.")],
+    challenge: Annotated[
+        Path | None, typer.Option("--challenge", metavar="DIR", help="Parts with known defects: a COCO folder.")
+    ] = None,
+    view: Annotated[
+        str | None, typer.Option("--view", metavar="NAME", help="The view, where there are several.")
+    ] = None,
+    roi: Annotated[
+        str | None, typer.Option("--roi", metavar="X,Y,W,H", help="The view's roi, as in the recipe (pixels).")
+    ] = None,
+    minimum_goods: Annotated[
+        int, typer.Option("--minimum-goods", min=FEWEST_PARTS, help="Distinct good parts needed.")
+    ] = GOODS_MIN,
+    accept_below: Annotated[
+        float | None, typer.Option("--accept-below", min=0.0, max=1.0, help="A stricter accept limit than is found.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Set what belongs on a product's parts, its score offset and limits; refused if a known defect would pass.
+
+    Exit code 0: written; 3: refused, nothing written; 1: the pictures, the bundle or the file cannot be used.
+    """
+    region = _region(roi)
+    if view is not None and not 0 < len(view) <= VIEW_NAME_MAX:
+        fail(f"--view: write the name of the view, {VIEW_NAME_MAX} characters at most", Exit.USAGE)
+    with explained():
+        try:
+            refuse_existing(out, replace=force)
+            loaded = read_bundle(bundle)
+            listed = list_goods(goods, view), list_challenge(challenge, view) if challenge else ()
+            detector = Detector.load(loaded)
+            verify_golden(loaded, detector)
+            good = observe(detector, listed[0], region, _shown("goods", len(listed[0]), hidden=json))
+            known = observe(detector, listed[1], region, _shown("known defects", len(listed[1]), hidden=json))
+            _refuse_few(good, minimum_goods)
+            refuse_shared(good, known)
+            network = Network(manifest=loaded.manifest, quantisation=detector.quantisation)
+            found = learn_and_prove(network, good.observations, known.observations, accept_below=accept_below)
+            origin = _origin(loaded, good, known if challenge else None, view=view, roi=region)
+            remarks = tuple(_remarks(loaded, found, good, known))
+            content = recorded(found, origin, detector.embedding_quantisation, remarks)
+            stored = write_commissioned(out, content, replace=force)
+        except CommissioningRefusedError as error:
+            fail(f"refused, nothing is written: {error}", Exit.REFUSED)
+    for remark in remarks:
+        typer.echo(f"warning: {remark}", err=True)
+    if json:
+        typer.echo(json_format.dumps(_summary(out, stored), allow_nan=False))
+        return
+    _print(out, stored, bundle)
+
+
+def _region(text: str | None) -> Roi | None:
+    if text is None:
+        return None
+    try:
+        x, y, width, height = (int(number) for number in text.split(","))
+    except ValueError:
+        fail(f"--roi {text!r}: write four whole numbers, X,Y,WIDTH,HEIGHT in pixels", Exit.USAGE)
+    if min(x, y) < 0 or min(width, height) < 1:
+        fail(f"--roi {text!r}: x and y from 0, width and height from 1", Exit.USAGE)
+    return x, y, width, height
+
+
+def _shown(what: str, total: int, *, hidden: bool) -> Progress:
+    def tracked(listed: Iterable[Listed]) -> Iterable[Listed]:
+        console = Console(stderr=True)
+        return track(
+            listed, total=total, description=what, console=console, disable=hidden or not total, transient=True
+        )
+
+    return tracked
+
+
+def _refuse_few(goods: Observed, minimum: int) -> None:
+    if goods.parts >= minimum:
+        return
+    reasons = [f"{len(goods.unused)} cannot be used ({_first(goods.unused)})"] if goods.unused else []
+    if len(goods.observations) > goods.parts:
+        reasons.append("several pictures of one part, and frames that are nearly the same, count once")
+    raise CommissioningRefusedError(
+        f"{goods.parts} distinct good parts in {goods.listed} pictures, {minimum} are needed"
+        + "".join(f"; {reason}" for reason in reasons)
+        + ": take pictures of more parts, each laid down anew"
+    )
+
+
+def _first(unused: dict[str, str]) -> str:
+    file, reason = next(iter(unused.items()))
+    return reason if file in reason else f"{file}: {reason}"
+
+
+def _origin(
+    bundle: Bundle, goods: Observed, challenge: Observed | None, *, view: str | None, roi: Roi | None
+) -> Origin:
+    return Origin(
+        bundle=bundle.manifest.file_name,
+        bundle_sha256=bundle.sha256,
+        product=bundle.manifest.product,
+        view=view,
+        roi=roi,
+        software=software_version(),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        goods=goods.described(),
+        challenge=challenge.described() if challenge else None,
+    )
+
+
+def _remarks(bundle: Bundle, found: Commissioning, goods: Observed, challenge: Observed) -> Iterator[str]:
+    for name, observed in (("goods", goods), ("known defects", challenge)):
+        if observed.unused:
+            yield f"{len(observed.unused)} pictures of the {name} are not used: {_first(observed.unused)[:300]}"
+    if not challenge.observations:
+        yield (
+            "without challenge: no part with a known defect has proved these rules, so that nothing is laxer than the "
+            "bundle (no place is expected, no score lowered); name a folder with --challenge"
+        )
+    elif not found.rules.lenient:
+        yield (
+            f"only {challenge.parts} distinct parts with known defects, {CHALLENGE_MIN} are the fewest: nothing is "
+            "laxer than the bundle (no place is expected, no score lowered)"
+        )
+    if bundle.manifest.output.embedding is None:
+        yield "the bundle's network has no embedding: only offset and limits are set, nothing tells another product"
+    if bundle.manifest.calibration.good_logits is None:
+        yield "the bundle does not tell its own goods' logits: no score offset is set"
+    accepted = counted(found.goods).accept
+    if 2 * accepted < goods.parts:
+        yield f"only {accepted} of {goods.parts} good parts would be accepted: train a bundle with this product"
+    if found.claim is None:
+        yield f"it claims no risk of its own: {_needed(goods, challenge)}"
+
+
+def _needed(goods: Observed, challenge: Observed) -> str:
+    risk = max(RISKS)
+    missing = parts_needed(risk, CONFIDENCE) - challenge.parts
+    needs = [f"{missing} more parts with known defects"] if missing > 0 else []
+    if goods.parts < GOODS_MIN:
+        needs.append(f"{GOODS_MIN - goods.parts} more good parts")
+    return f"{' and '.join(needs)} would carry one of {100 * risk:.0f} %"
+
+
+def _summary(out: Path, stored: StoredCommissioning) -> dict[str, Any]:
+    content = stored.content
+    known = content.model_dump(mode="json", exclude={"reference", "novelty"})
+    places = len(content.reference.logits) if content.reference else 0
+    return {"file": str(out), "sha256": stored.sha256, "expected_places": places, **known}
+
+
+def _print(out: Path, stored: StoredCommissioning, bundle: Path) -> None:
+    content: CommissionedFile = stored.content
+    origin, results = content.origin, content.results
+    typer.echo(f"{out}: SHA-256 {stored.sha256}")
+    typer.echo(
+        f"goods: {origin.goods.parts} distinct parts in {origin.goods.used} pictures; left out in turn "
+        f"{_spelt(results.goods)} (by the bundle alone {_spelt(results.goods_by_bundle)})"
+    )
+    if results.not_accepted:
+        more = ", …" if len(results.not_accepted) > _NAMED else ""
+        typer.echo(f"not accepted: {', '.join(results.not_accepted[:_NAMED])}{more}")
+    known = len({result.part for result in results.challenge})
+    typer.echo(f"known defects: {known} distinct parts, none accepted" if known else "known defects: none shown")
+    places = f"{len(content.reference.logits)} places" if content.reference else "nothing"
+    typer.echo(
+        f"offset {content.offset:+.2f} logits, accept below {content.accept_below:.4f}, reject above "
+        f"{content.reject_above:.4f}, expected on the part: {places}"
+    )
+    typer.echo(f"risk claim: {_claimed(content)}")
+    entry = f'camera = "{origin.view or "NAME"}", bundle = "{bundle.resolve()}", commissioned = "{out.resolve()}"'
+    typer.echo(f"views = [{{ {entry} }}]")
+
+
+def _claimed(content: CommissionedFile) -> str:
+    claim = content.risk_claim
+    if claim is None:
+        return "none" if content.lenient else "the bundle's, if it has one"
+    return (
+        f"at most {100 * claim.escape_upper:g} % of defective parts accepted, at {100 * claim.confidence:g} % "
+        f"confidence, from {claim.defective_parts} parts"
+    )
+
+
+def _spelt(counts: Counts) -> str:
+    return f"{counts.accept} accepted, {counts.reject} rejected, {counts.cannot_judge} not judged"

@@ -1,0 +1,141 @@
+"""Reading and writing a commissioned file: whole or not at all, and never one that somebody has changed."""
+
+import hashlib
+import json
+import os
+import stat
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from models.commissioning.errors import CommissionedFileError, CommissioningError
+from models.commissioning.record import SCHEMA_VERSION, CommissionedFile
+
+FILE_BYTES_MAX: Final = 8_000_000
+"""Nothing that is commissioned comes near; beyond this a file is refused unread."""
+_CONTENT_HASH: Final = "content_sha256"
+_MODE: Final = 0o644
+_AGAIN: Final = "copy it again, or commission the view again"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredCommissioning:
+    """A file's checked content and the SHA-256 of its bytes."""
+
+    content: CommissionedFile
+    sha256: str
+
+
+def read_commissioned(path: Path) -> StoredCommissioning:
+    """Read and check a commissioned file.
+
+    Raises:
+        CommissionedFileError: It cannot be read, is damaged or was changed, or breaks its schema.
+    """
+    data = _read_bounded(path)
+    document = _document(data, path)
+    claimed = document.pop(_CONTENT_HASH, None)
+    version = document.get("schema_version")
+    if version != SCHEMA_VERSION:
+        raise CommissionedFileError(
+            f"{path}: has schema version {version!r:.20}, this software knows {SCHEMA_VERSION}; commission the view "
+            "again with this software"
+        )
+    if claimed != _content_hash(document):
+        raise CommissionedFileError(f"{path}: its content does not have the hash that it states; {_AGAIN}")
+    try:
+        content = CommissionedFile.model_validate_json(json.dumps(document))
+    except ValidationError as error:
+        fault = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(step) for step in fault["loc"]) or "the document"
+        raise CommissionedFileError(f"{path}: {place}: {fault['msg']}; {_AGAIN}") from error
+    return StoredCommissioning(content=content, sha256=hashlib.sha256(data).hexdigest())
+
+
+def write_commissioned(path: Path, content: CommissionedFile, *, replace: bool) -> StoredCommissioning:
+    """Write a commissioned file, durably and whole, and return it as read back.
+
+    Raises:
+        CommissioningError: A file of that name is there and ``replace`` is false, or it cannot be written.
+    """
+    refuse_existing(path, replace=replace)
+    document = content.model_dump(mode="json")
+    text = json.dumps(document | {_CONTENT_HASH: _content_hash(document)}, indent=1, allow_nan=False)
+    try:
+        _write(path, f"{text}\n".encode())
+    except OSError as error:
+        raise CommissioningError(
+            f"{path}: cannot be written ({error.strerror}); check the folder, its space and its permissions"
+        ) from error
+    return read_commissioned(path)
+
+
+def refuse_existing(path: Path, *, replace: bool) -> None:
+    """Refuse, before the work is done, to write where nothing can be written.
+
+    Raises:
+        CommissioningError: A file is there and ``replace`` is false, or there is no such folder.
+    """
+    if not path.parent.is_dir():
+        raise CommissioningError(f"{path.parent}: no such folder; make it first")
+    if path.is_dir():
+        raise CommissioningError(f"{path}: is a folder; name the file to write")
+    if path.exists() and not replace:
+        raise CommissioningError(f"{path}: is there already; name another file, or replace it with --force")
+
+
+def _document(data: bytes, path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise CommissionedFileError(f"{path}: is not JSON ({error}); {_AGAIN}") from error
+    if not isinstance(document, dict):
+        raise CommissionedFileError(f"{path}: is no commissioned file; name one that 'linegate commission' has written")
+    return document
+
+
+def _content_hash(document: dict[str, Any]) -> str:
+    canonical = json.dumps(document, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode("utf-8")).hexdigest()
+
+
+def _read_bounded(path: Path) -> bytes:
+    try:
+        # Non-blocking, so that a named pipe is refused and not waited for.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(descriptor, "rb") as stream:  # noqa: PTH123  # from a descriptor
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise CommissionedFileError(f"{path}: is not a regular file; name a commissioned file")
+            data = stream.read(FILE_BYTES_MAX + 1)
+    except OSError as error:
+        raise CommissionedFileError(
+            f"{path}: cannot be read ({error.strerror}); check the path and its owner"
+        ) from error
+    if len(data) > FILE_BYTES_MAX:
+        raise CommissionedFileError(
+            f"{path}: larger than {FILE_BYTES_MAX} bytes, which no commissioned file is; check the path"
+        )
+    return data
+
+
+def _write(path: Path, data: bytes) -> None:
+    descriptor, name = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=path.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fchmod(stream.fileno(), _MODE)
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -1,0 +1,189 @@
+"""What a run learns from: folders checked, pictures in the store, groups dealt into folds."""
+
+import hashlib
+import json
+import pickle
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from camera.virtual import DEFECT_CLASSES
+from edge.core.dataset import Dataset, DatasetError
+from models.preprocess import InputSize
+from models.training.data_check import check_folder
+from models.training.data_findings import DataCheck
+from models.training.folds import GroupContent, plan_folds
+from models.training.pictures import (
+    FALLBACK_CLASS,
+    PictureEntry,
+    PictureStore,
+    Prepared,
+    Progress,
+    Source,
+    class_name,
+    fill_store,
+    input_size,
+    photo,
+    virtual_pictures,
+)
+from models.training.settings import TrainingSettings
+
+_GROUPS_MIN: Final = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Gathered:
+    """The pictures of a run.
+
+    ``key`` names them: the same data at the same size has the same key. ``folds`` hold the groups that are left out
+    together; ``checks`` what was found about each folder; ``independent`` says whether the data names its groups, so
+    that a claim may rest on them.
+    """
+
+    store: PictureStore
+    folds: tuple[tuple[str, ...], ...]
+    classes: tuple[str, ...]
+    size: InputSize
+    sources: tuple[Source, ...]
+    key: str
+    checks: tuple[DataCheck, ...]
+    independent: bool
+
+
+def gather(settings: TrainingSettings, progress: Progress) -> Gathered:
+    """Check the data, bring every picture to the network's input, and deal groups into folds.
+
+    A store that an earlier run filled with the same data is used again.
+
+    Raises:
+        DatasetError: A folder cannot be trained on; the message lists why, at most twenty faults of it.
+    """
+    checks = tuple(check_folder(folder, settings.group_field, progress) for folder in settings.data)
+    for check in checks:
+        check.raise_errors()
+    datasets = [check.dataset for check in checks]
+    if not settings.virtual:
+        _refuse_one_sided(datasets)
+    classes = _classes(settings, datasets)
+    size = _size(settings, checks)
+    sources = _sources(settings, checks)
+    key = _key(settings, classes, size, sources)
+    folder = settings.work / f"pictures-{key}"
+    store = _stored(folder)
+    if store is None:
+        photos = sum(len(dataset.images) for dataset in datasets)
+        count = photos + (2 * settings.virtual.parts if settings.virtual else 0)
+        pictures = _counted(_pictures(settings, datasets, classes, size), count, progress)
+        store = _kept(fill_store(folder, count, size, pictures))
+    folds = _folds(store.entries, settings)
+    return Gathered(
+        store=store,
+        folds=folds,
+        classes=classes,
+        size=size,
+        sources=sources,
+        key=key,
+        checks=checks,
+        independent=bool(datasets) and all(dataset.group_field is not None for dataset in datasets),
+    )
+
+
+def _classes(settings: TrainingSettings, datasets: Sequence[Dataset]) -> tuple[str, ...]:
+    found = [class_name(category) for dataset in datasets for category in dataset.categories]
+    drawn = DEFECT_CLASSES if settings.virtual else ()
+    classes = tuple(dict.fromkeys([*found, *drawn])) or (FALLBACK_CLASS,)
+    if not settings.classes:
+        return classes
+    used = {class_name(box.category) for dataset in datasets for image in dataset.images for box in image.boxes}
+    if unknown := used - set(settings.classes):
+        raise DatasetError(f"classes {sorted(unknown)} of the data are not among the settings' {settings.classes}")
+    return settings.classes
+
+
+def _size(settings: TrainingSettings, checks: Sequence[DataCheck]) -> InputSize:
+    wanted = settings.input
+    shapes = [shape for check in checks for shape in check.shapes] or [(1080, 1920)]
+    found = input_size(shapes, wanted.pixels_min, wanted.pixels_max)
+    return InputSize(width=wanted.width or found.width, height=wanted.height or found.height)
+
+
+def _sources(settings: TrainingSettings, checks: Sequence[DataCheck]) -> tuple[Source, ...]:
+    sources = [Source(name=check.name, pictures=len(check.dataset.images), sha256=check.sha256) for check in checks]
+    if settings.virtual:
+        rendered = settings.virtual.model_dump_json()
+        seeds = f"virtual line, {settings.virtual.parts} parts of the seeds from {settings.virtual.first_seed}"
+        sources.append(
+            Source(name=seeds, pictures=settings.virtual.parts, sha256=hashlib.sha256(rendered.encode()).hexdigest())
+        )
+    return tuple(sources)
+
+
+def _key(settings: TrainingSettings, classes: Sequence[str], size: InputSize, sources: Sequence[Source]) -> str:
+    parts = [list(classes), size.width, size.height, [source.sha256 for source in sources], settings.group_field]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+def _stored(folder: Path) -> PictureStore | None:
+    try:
+        entries = pickle.loads((folder / "entries.pickle").read_bytes())  # noqa: S301  # our own, of an earlier run
+        return PictureStore(folder, entries)
+    except (OSError, ValueError, pickle.UnpicklingError, EOFError, AttributeError):
+        return None
+
+
+def _pictures(
+    settings: TrainingSettings, datasets: Sequence[Dataset], classes: Sequence[str], size: InputSize
+) -> Iterator[Prepared]:
+    for folder, dataset in zip(settings.data, datasets, strict=True):
+        for entry in dataset.images:
+            yield photo(folder, entry, size, classes)
+    if settings.virtual:
+        yield from virtual_pictures(settings.virtual, size, classes, settings.workers)
+
+
+def _counted(pictures: Iterator[Prepared], count: int, progress: Progress) -> Iterator[Prepared]:
+    for done, one in enumerate(pictures, 1):
+        progress("preparing pictures", done, count)
+        yield one
+    progress("preparing pictures", count, count)
+
+
+def _kept(store: PictureStore) -> PictureStore:
+    """Write down the entries last: a store without them is filled again."""
+    temporary = store.folder / "entries.tmp"
+    temporary.write_bytes(pickle.dumps(store.entries))
+    temporary.replace(store.folder / "entries.pickle")
+    return store
+
+
+def _folds(entries: Sequence[PictureEntry], settings: TrainingSettings) -> tuple[tuple[str, ...], ...]:
+    """Deal the photos' groups, then the virtual line's in turn; with one group of photos, all of them alike."""
+    photos = [entry for entry in entries if entry.origin == "photo"]
+    virtual = sorted({entry.group for entry in entries if entry.origin == "virtual"})
+    if len({entry.group for entry in photos}) < _GROUPS_MIN and virtual:
+        return plan_folds(_contents(entries), settings.fold_count, settings.folds)
+    folds = plan_folds(_contents(photos), settings.fold_count, settings.folds)
+    return tuple((*groups, *virtual[number :: len(folds)]) for number, groups in enumerate(folds))
+
+
+def _contents(entries: Sequence[PictureEntry]) -> dict[str, GroupContent]:
+    groups: dict[str, list[PictureEntry]] = {}
+    for entry in entries:
+        groups.setdefault(entry.group, []).append(entry)
+    return {
+        name: GroupContent(
+            good=sum(entry.truth == "accept" for entry in members),
+            defective=sum(entry.truth == "reject" for entry in members),
+            classes=tuple(sorted({box.category for entry in members for box in entry.boxes if not box.ignore})),
+        )
+        for name, members in groups.items()
+    }
+
+
+def _refuse_one_sided(datasets: Sequence[Dataset]) -> None:
+    truths = {entry.truth for dataset in datasets for entry in dataset.images}
+    if "accept" not in truths:
+        raise DatasetError("no good picture in the data: training needs good parts, and limits are set on them")
+    if "reject" not in truths:
+        raise DatasetError("no defective picture in the data: training needs some of every kind that is to be found")
