@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.bundle.manifest import Calibration
+from models.errors import ModelError
 from models.training.evidence import ScoredPicture
 
 _GOOD_QUANTILES = (0.05, 0.5, 0.95)
@@ -14,17 +15,21 @@ _STEP_MIN = 1e-8
 _GAIN_MIN = 1e-10
 
 
+class CalibrationError(ModelError, ValueError):
+    """Out-of-fold scores say nothing that a probability could rest on."""
+
+
 def fit_platt(logits: NDArray[np.float64], defective: NDArray[np.bool_]) -> tuple[float, float]:
     """Return slope and intercept of sigmoid(slope x logit + intercept) by penalised maximum likelihood.
 
     Platt (1999) with his smoothed targets, by damped Newton steps (Lin, Lin and Weng 2007).
 
     Raises:
-        ValueError: There is no defective or no good picture, or defective pictures do not score higher.
+        CalibrationError: There is no defective or no good picture, or defective pictures do not score higher.
     """
     bad, good = int(defective.sum()), int((~defective).sum())
     if not bad or not good:
-        raise ValueError(f"calibration needs good and defective pictures, found {good} and {bad}")
+        raise CalibrationError(f"calibration needs good and defective pictures, found {good} and {bad}")
     targets = np.where(defective, (bad + 1.0) / (bad + 2.0), 1.0 / (good + 2.0))
     design = np.column_stack([logits, np.ones_like(logits)])
     weights = np.array([0.0, np.log((bad + 1.0) / (good + 1.0))])
@@ -43,7 +48,7 @@ def fit_platt(logits: NDArray[np.float64], defective: NDArray[np.bool_]) -> tupl
             break
     slope, intercept = float(weights[0]), float(weights[1])
     if slope <= 0.0:
-        raise ValueError(
+        raise CalibrationError(
             "defective pictures do not score higher than good ones out of fold: train longer or check labels"
         )
     return slope, intercept

@@ -10,6 +10,21 @@ from numpy.typing import NDArray
 from models.errors import ModelError
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder, or find out now, and not after an hour of training, that nothing can be written there.
+
+    Raises:
+        ModelError: It cannot be made or written.
+    """
+    probe = folder / ".linegate-probe"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise ModelError(f"{folder}: cannot be written ({error.strerror}); name another --out or --work") from error
+
+
 def write_arrays(path: Path, arrays: Mapping[str, NDArray[np.generic]]) -> None:
     """Write named arrays to an ``.npz`` file under its final name once they are on disk.
 

@@ -12,6 +12,7 @@ import multiprocessing
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from models.errors import ModelError
 from models.novelty import distance, fit
 from models.postprocess import LogitMap
 from models.quantisation import Quantisation
@@ -120,6 +122,9 @@ def run_jobs(jobs: Sequence[Job], plan: Plan, settings: TrainingSettings, progre
     """Fit every job that has no result yet, ``settings.workers`` at a time; the longest first.
 
     One thread a process: on two cores two processes fit twice as fast as one process with two threads.
+
+    Raises:
+        ModelError: A network cannot be fitted or stored, or its process was killed.
     """
     plan.folder.mkdir(parents=True, exist_ok=True)
     waiting = sorted((job for job in jobs if not _result(plan, job).exists()), key=lambda job: job.steps, reverse=True)
@@ -134,9 +139,15 @@ def run_jobs(jobs: Sequence[Job], plan: Plan, settings: TrainingSettings, progre
                 pool.shutdown(wait=False, cancel_futures=True)
                 break
             progress(what, done + sum(_steps_done(plan, job) for job in waiting), sum(job.steps for job in jobs))
-        for future in futures:
-            if not future.cancelled():
-                future.result()
+        try:
+            for future in futures:
+                if not future.cancelled():
+                    future.result()
+        except BrokenProcessPool as error:
+            raise ModelError(
+                f"{plan.folder}: a process that fitted a network was killed, perhaps for memory; start again with "
+                "workers = 1, it goes on where it was"
+            ) from error
 
 
 def outcome_of(job: Job, plan: Plan) -> Outcome:

@@ -82,7 +82,8 @@ class CropSampler:
         self._by_group = [_by_group(pool) for pool in pools]
         self._real_share = settings.real_share if all(pools) else float(bool(pools[1]))
         self._defects = {entry.index: _defect_pixels(store.labels[entry.index]) for entry in entries}
-        self._patches = [cut_patches(store, pool) for pool in pools]
+        shares = (1.0 - self._real_share, self._real_share)
+        self._patches = [cut_patches(store, pool) if share else [] for share, pool in zip(shares, pools, strict=True)]
 
     def batch(self, number: int, size: int) -> Batch:
         """Return the ``number``-th batch of ``size`` crops; many show a defect."""

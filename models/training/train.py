@@ -26,6 +26,7 @@ from models.training.evidence import (
     unseen_by_students,
 )
 from models.training.export import export_float, quantise
+from models.training.files import make_folder
 from models.training.gathering import Gathered, gather
 from models.training.jobs import Job, Outcome, Plan, outcome_of, plan_jobs, rebuilt, run_jobs, settings_key
 from models.training.limits import ChosenLimits, choose_limits, decision_limits, nested_counts
@@ -68,20 +69,22 @@ def train_bundle(settings: TrainingSettings, progress: Progress, warn: Callable[
 
     Raises:
         DatasetError: The data cannot be trained on.
-        ValueError: The out-of-fold scores cannot be calibrated.
+        CalibrationError: The out-of-fold scores say nothing.
         ModelError: The int8 network is not the float one's equal, or the bundle cannot be made or written.
     """
+    make_folder(settings.output.parent)
+    make_folder(settings.work)
     gathered = gather(settings, progress)
     for check in gathered.checks:
         for finding in check.warnings:
             warn(f"{check.name}: {finding}")
-    plan, students = _fit(settings, gathered, progress)
-    evidence = _collect(settings, plan, students)
-    findings, chosen = _decide(settings, gathered, evidence)
+    plan, students = fit_networks(settings, gathered, progress)
+    evidence = collect_evidence(settings, plan, students)
+    findings, chosen = decide(settings, gathered, evidence)
     outcome = outcome_of(students[-1], plan)
     network = rebuilt(outcome, len(gathered.classes))
     manifest = make_manifest(settings, findings, gathered.classes, gathered.size, gathered.sources)
-    detector = _quantised(manifest, network, outcome, gathered.store, progress)
+    detector = quantised(manifest, network, outcome, gathered.store, progress)
     detector = with_novelty(detector, _novelty(detector, gathered.store, evidence.unseen))
     parity = compare(network, detector, gathered.store, settings=settings.parity, seed=settings.seed, progress=progress)
     metrics = _metrics(gathered, evidence, chosen, detector, settings) | {
@@ -97,8 +100,13 @@ def train_bundle(settings: TrainingSettings, progress: Progress, warn: Callable[
     return bundle
 
 
-def _fit(settings: TrainingSettings, gathered: Gathered, progress: Progress) -> tuple[Plan, list[Job]]:
-    """Fit what is not fitted yet: the teachers, then the students that learn from them."""
+def fit_networks(
+    settings: TrainingSettings, gathered: Gathered, progress: Progress, *, whole: bool = True
+) -> tuple[Plan, list[Job]]:
+    """Fit what is not fitted yet: the teachers, then the students that learn from them; return the students' jobs.
+
+    The last student is that of everything; without ``whole`` there are those of the folds alone.
+    """
     key = settings_key(settings, gathered.folds, gathered.key)
     plan = Plan(
         pictures=gathered.store.folder,
@@ -110,12 +118,14 @@ def _fit(settings: TrainingSettings, gathered: Gathered, progress: Progress) -> 
     teachers, students = plan_jobs(settings, len(gathered.folds))
     if teachers:
         run_jobs(teachers, plan, settings, progress, "fitting teachers")
-    run_jobs(students, plan, settings, progress, "fitting students")
-    return plan, students
+    chosen = students if whole else students[:-1]
+    run_jobs(chosen, plan, settings, progress, "fitting students")
+    return plan, chosen
 
 
-def _collect(settings: TrainingSettings, plan: Plan, students: Sequence[Job]) -> Evidence:
-    unseen = unseen_by_students(plan, students[:-1])
+def collect_evidence(settings: TrainingSettings, plan: Plan, students: Sequence[Job]) -> Evidence:
+    """Return what the students without a fold, and the teachers, said of pictures that they never saw."""
+    unseen = unseen_by_students(plan, [job for job in students if job.left_out])
     top_cells = settings.decision.top_cells
     photos = scored([one for one in unseen if one.entry.origin == "photo"], top_cells)
     both = {one.defective for one in photos} == {True, False}
@@ -129,7 +139,12 @@ def _collect(settings: TrainingSettings, plan: Plan, students: Sequence[Job]) ->
     )
 
 
-def _decide(settings: TrainingSettings, gathered: Gathered, evidence: Evidence) -> tuple[Findings, ChosenLimits]:
+def decide(settings: TrainingSettings, gathered: Gathered, evidence: Evidence) -> tuple[Findings, ChosenLimits]:
+    """Return calibration and limits from the evidence alone.
+
+    Raises:
+        CalibrationError: The scores say nothing.
+    """
     calibration = calibrate(evidence.decisive, settings.decision.top_cells)
     independent = gathered.independent and evidence.photos_decide
     chosen = choose_limits(evidence.decisive, settings.decision, independent=independent)
@@ -149,7 +164,7 @@ def _decide(settings: TrainingSettings, gathered: Gathered, evidence: Evidence) 
     return findings, chosen
 
 
-def _quantised(
+def quantised(
     manifest: Manifest, network: DefectNetwork, outcome: Outcome, store: PictureStore, progress: Progress
 ) -> Detector:
     """Return the int8 network as the station will run it."""

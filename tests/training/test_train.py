@@ -10,7 +10,9 @@ import pytest
 from camera.virtual import VirtualLine, VirtualParameters
 from models.bundle import read_bundle
 from models.detector import Detector
+from models.errors import ModelError
 from models.golden import verify_golden
+from models.training.ablation import VARIANTS, ablate
 from models.training.settings import read_settings
 from models.training.train import train_bundle
 
@@ -113,3 +115,24 @@ def test_the_virtual_line_alone_gives_a_bundle(tmp_path: Path) -> None:
     assert not warnings
     assert bundle.manifest.teacher is None
     verify_golden(bundle, Detector.load(bundle, threads=1))
+
+
+def test_the_ablation_table_says_what_each_ingredient_is_worth(tmp_path: Path) -> None:
+    configured = tmp_path / "run.toml"
+    configured.write_text(SETTINGS.replace("fold_steps = 120", "fold_steps = 80"), encoding="utf-8")
+    settings = read_settings(configured, data=[plates(tmp_path / "plates")], output=tmp_path / "plates-1.lgb")
+    chosen = [variant for variant in VARIANTS if variant.name in {"all", "all, int8", "without distillation"}]
+    plain, quantised, undistilled = ablate(settings, chosen, lambda *_progress: None)
+    assert [row["variant"] for row in (plain, quantised, undistilled)] == [variant.name for variant in chosen]
+    assert abs(plain["auroc_photos"] - quantised["auroc_photos"]) < 0.1
+    assert plain["auroc_teachers"] is not None
+    assert undistilled["auroc_teachers"] is None
+    assert undistilled["steps"] > plain["steps"] == 80
+    assert not list(settings.work.rglob("student.npz"))
+
+
+def test_a_place_that_cannot_be_written_is_told_before_anything_is_fitted(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    settings = read_settings(None, data=[tmp_path], output=tmp_path / "file" / "plates-1.lgb")
+    with pytest.raises(ModelError, match=r"file: cannot be written.*--out"):
+        train_bundle(settings, lambda *_progress: None, lambda _text: None)
