@@ -1,14 +1,14 @@
-"""What ``linegate evaluate`` reports, from pictures that were judged already."""
+"""What ``linegate evaluate`` counts, from pictures that were judged already."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.core.dataset import DatasetImage
-from edge.core.statistics import auroc, auroc_within_group, clopper_pearson, group_bootstrap, percentile
+from edge.core.statistics import Interval, auroc, auroc_within_group, clopper_pearson, group_bootstrap, percentile
 from edge.core.types import Box, Decision, Limits
 from models.box_matching import BoxCounts, match_boxes
 
@@ -31,26 +31,46 @@ class JudgedImage:
     latency_ms: float | None = None
     mask: NDArray[np.bool_] | None = None
 
+    @property
+    def bad(self) -> bool:
+        """Whether the picture is annotated as defective."""
+        return self.entry.truth == "reject"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class MatchedImage:
+    """A judged picture, its mask given up for what it told: box counts in all and by labelled class."""
+
+    image: JudgedImage
+    boxes: BoxCounts
+    by_class: Mapping[str, BoxCounts]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Part:
+class Part:
+    """A part as the line counts it: bad if any of its pictures is, judged by the worst of its verdicts.
+
+    ``pictures`` are the places of its pictures in the list it was made of.
+    """
+
     group: str | None
     bad: bool
     decision: Decision
+    pictures: tuple[int, ...]
 
 
-_Selection = Callable[[_Part], bool]
+_Selection = Callable[[Part], bool]
 
 
-def _is_bad(part: _Part) -> bool:
+def _is_bad(part: Part) -> bool:
     return part.bad
 
 
-def _is_good(part: _Part) -> bool:
+def _is_good(part: Part) -> bool:
     return not part.bad
 
 
-def _is_any(_part: _Part) -> bool:
+def _is_any(_part: Part) -> bool:
     return True
 
 
@@ -63,11 +83,69 @@ _RATES: Final[Mapping[str, tuple[frozenset[Decision], _Selection]]] = {
     "abstention_good": (frozenset({Decision.CANNOT_JUDGE}), _is_good),
     "abstention_bad": (frozenset({Decision.CANNOT_JUDGE}), _is_bad),
 }
+RATE_NAMES: Final = tuple(_RATES)
 _CONSTANT_JUDGES: Final = {
     "always_accept": Decision.ACCEPT,
     "always_reject": Decision.REJECT,
     "always_cannot_judge": Decision.CANNOT_JUDGE,
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """A share of parts, with its Clopper-Pearson interval (95 %); both None where there is nothing to divide by."""
+
+    count: int
+    n: int
+
+    @property
+    def value(self) -> float | None:
+        """The share, 0-1."""
+        return self.count / self.n if self.n else None
+
+    @property
+    def interval(self) -> Interval | None:
+        """The exact interval; it takes the parts as independent."""
+        return clopper_pearson(self.count, self.n)
+
+
+def rate(name: str, parts: Iterable[Part]) -> Rate:
+    """Return one of the rates of ``RATE_NAMES`` over these parts; raises KeyError for another name."""
+    decisions, selected = _RATES[name]
+    chosen = [part for part in parts if selected(part)]
+    return Rate(count=sum(part.decision in decisions for part in chosen), n=len(chosen))
+
+
+def match_images(judged: Iterable[JudgedImage]) -> list[MatchedImage]:
+    """Compare predicted with labelled boxes; each picture's mask is let go before the next is taken."""
+    matched: list[MatchedImage] = []
+    for image in judged:
+        labels = image.entry.boxes
+        classes = sorted({label.category for label in labels if not label.ignore})
+        by_class = {
+            name: match_boxes(image.boxes, [label for label in labels if label.category == name], image.mask)
+            for name in classes
+        }
+        boxes = match_boxes(image.boxes, labels, image.mask)
+        matched.append(MatchedImage(image=replace(image, mask=None), boxes=boxes, by_class=by_class))
+    return matched
+
+
+def join_parts(images: Sequence[JudgedImage]) -> list[Part]:
+    """Join the views of each part: it is bad if any view is, and its worst view decides."""
+    views: dict[object, list[int]] = {}
+    for index, image in enumerate(images):
+        key = index if image.entry.part_id is None else image.entry.part_id
+        views.setdefault(key, []).append(index)
+    return [
+        Part(
+            group=images[places[0]].entry.group,
+            bad=any(images[place].bad for place in places),
+            decision=max((images[place].decision for place in places), key=lambda decision: _SEVERITY[decision]),
+            pictures=tuple(places),
+        )
+        for places in views.values()
+    ]
 
 
 def evaluate_dataset(judged: Iterable[JudgedImage], limits: Limits) -> dict[str, Any]:
@@ -80,66 +158,56 @@ def evaluate_dataset(judged: Iterable[JudgedImage], limits: Limits) -> dict[str,
     Raises:
         ValueError: There is no picture.
     """
-    entries: list[JudgedImage] = []
-    boxes: list[BoxCounts] = []
-    for image in judged:
-        boxes.append(match_boxes(image.boxes, image.entry.boxes, image.mask))
-        entries.append(_without_mask(image))
-    if not entries:
+    return evaluate_matched(match_images(judged), limits)
+
+
+def evaluate_matched(matched: Sequence[MatchedImage], limits: Limits) -> dict[str, Any]:
+    """Return what :func:`evaluate_dataset` does, of pictures whose boxes were compared already; raises as it does."""
+    if not matched:
         raise ValueError("nothing to evaluate: the dataset lists no picture")
-    parts = _parts(entries)
-    scored = [(image.entry.group, image.entry.truth == "reject", image.score) for image in entries]
-    latencies = [image.latency_ms for image in entries if image.latency_ms is not None]
+    images = [one.image for one in matched]
+    parts = join_parts(images)
+    latencies = [image.latency_ms for image in images if image.latency_ms is not None]
     return {
-        "counts": _counts(entries, parts),
-        "rates": {name: _rate(name, parts) for name in _RATES},
-        "auroc": auroc(
-            [score for _, bad, score in scored if bad],
-            [score for _, bad, score in scored if not bad],
-        ),
-        "auroc_within_group": auroc_within_group(scored),
+        "counts": _counts(images, parts),
+        "rates": {name: _rate_with_intervals(name, parts) for name in _RATES},
+        "auroc": ranking(images),
+        "auroc_within_group": ranking_within_group(images),
         "latency_ms": {
             "p50": percentile(latencies, 0.50) if latencies else None,
             "p99": percentile(latencies, 0.99) if latencies else None,
         },
         "thresholds": {"accept_below": limits.accept_below, "reject_above": limits.reject_above},
         "baselines": {name: _baseline(decision, parts) for name, decision in _CONSTANT_JUDGES.items()},
-        **_box_figures(entries, boxes, parts),
-        "per_image": [_per_image(image) for image in entries],
+        **_box_figures(matched, parts),
+        "per_image": [_per_image(image) for image in images],
     }
 
 
-def _without_mask(image: JudgedImage) -> JudgedImage:
-    return JudgedImage(
-        entry=image.entry,
-        decision=image.decision,
-        code=image.code,
-        score=image.score,
-        boxes=image.boxes,
-        latency_ms=image.latency_ms,
-    )
+def ranking(images: Iterable[JudgedImage]) -> float | None:
+    """Return the pictures' AUROC, a missing score counted worst-case; None with one verdict alone."""
+    listed = list(images)
+    return auroc([one.score for one in listed if one.bad], [one.score for one in listed if not one.bad])
 
 
-def _parts(entries: Sequence[JudgedImage]) -> list[_Part]:
-    """Join the views of each part: it is bad if any view is, and its worst view decides."""
-    views: dict[object, list[JudgedImage]] = {}
-    for index, image in enumerate(entries):
-        key = index if image.entry.part_id is None else image.entry.part_id
-        views.setdefault(key, []).append(image)
-    return [
-        _Part(
-            group=images[0].entry.group,
-            bad=any(image.entry.truth == "reject" for image in images),
-            decision=max((image.decision for image in images), key=lambda decision: _SEVERITY[decision]),
-        )
-        for images in views.values()
-    ]
+def ranking_within_group(images: Iterable[JudgedImage]) -> float | None:
+    """Return the mean AUROC over the groups with both verdicts, None where there is none."""
+    return auroc_within_group((image.entry.group, image.bad, image.score) for image in images)
 
 
-def _counts(entries: Sequence[JudgedImage], parts: Sequence[_Part]) -> dict[str, int]:
+def by_group(parts: Iterable[Part]) -> dict[str, list[Part]]:
+    """Return the parts of each group; those without a group are in none."""
+    groups: dict[str, list[Part]] = {}
+    for part in parts:
+        if part.group is not None:
+            groups.setdefault(part.group, []).append(part)
+    return groups
+
+
+def _counts(images: Sequence[JudgedImage], parts: Sequence[Part]) -> dict[str, int]:
     counts = {
-        "images": len(entries),
-        "failed_images": sum(image.score is None for image in entries),
+        "images": len(images),
+        "failed_images": sum(image.score is None for image in images),
         "parts": len(parts),
         "bad": sum(part.bad for part in parts),
         "good": sum(not part.bad for part in parts),
@@ -150,53 +218,31 @@ def _counts(entries: Sequence[JudgedImage], parts: Sequence[_Part]) -> dict[str,
     return counts
 
 
-def _share(name: str, parts: Sequence[_Part]) -> tuple[int, int]:
-    decisions, selected = _RATES[name]
-    chosen = [part for part in parts if selected(part)]
-    return sum(part.decision in decisions for part in chosen), len(chosen)
-
-
-def _value(name: str, parts: Sequence[_Part]) -> float | None:
-    hits, total = _share(name, parts)
-    return hits / total if total else None
-
-
-def _rate(name: str, parts: Sequence[_Part]) -> dict[str, Any]:
-    hits, total = _share(name, parts)
-    groups: dict[str, list[_Part]] = {}
-    for part in parts:
-        if part.group is not None:
-            groups.setdefault(part.group, []).append(part)
+def _rate_with_intervals(name: str, parts: Sequence[Part]) -> dict[str, Any]:
+    counted = rate(name, parts)
     return {
-        "value": _value(name, parts),
-        "count": hits,
-        "n": total,
-        "ci95": clopper_pearson(hits, total),
-        "group_bootstrap95": group_bootstrap(groups, lambda drawn: _value(name, drawn)),
+        "value": counted.value,
+        "count": counted.count,
+        "n": counted.n,
+        "ci95": counted.interval,
+        "group_bootstrap95": group_bootstrap(by_group(parts), lambda drawn: rate(name, drawn).value),
     }
 
 
-def _baseline(decision: Decision, parts: Sequence[_Part]) -> dict[str, float | None]:
-    constant = [_Part(group=part.group, bad=part.bad, decision=decision) for part in parts]
-    return {name: _value(name, constant) for name in _RATES}
+def _baseline(decision: Decision, parts: Sequence[Part]) -> dict[str, float | None]:
+    constant = [replace(part, decision=decision) for part in parts]
+    return {name: rate(name, constant).value for name in _RATES}
 
 
-def _box_figures(
-    entries: Sequence[JudgedImage], boxes: Sequence[BoxCounts], parts: Sequence[_Part]
-) -> dict[str, float | None]:
-    labelled, found = sum(count.labelled for count in boxes), sum(count.found for count in boxes)
-    predicted, matched = sum(count.predicted for count in boxes), sum(count.matched for count in boxes)
-    bad_parts = {image.entry.part_id for image in entries if image.entry.truth == "reject"} - {None}
-    on_good = sum(
-        count.false
-        for image, count in zip(entries, boxes, strict=True)
-        if image.entry.truth == "accept" and image.entry.part_id not in bad_parts
-    )
-    good = sum(not part.bad for part in parts)
+def _box_figures(matched: Sequence[MatchedImage], parts: Sequence[Part]) -> dict[str, float | None]:
+    labelled, found = sum(one.boxes.labelled for one in matched), sum(one.boxes.found for one in matched)
+    predicted, hits = sum(one.boxes.predicted for one in matched), sum(one.boxes.matched for one in matched)
+    good = [part for part in parts if not part.bad]
+    on_good = sum(matched[place].boxes.false for part in good for place in part.pictures)
     return {
         "box_recall": found / labelled if labelled else None,
-        "box_precision": matched / predicted if predicted else None,
-        "false_boxes_per_good": on_good / good if good else None,
+        "box_precision": hits / predicted if predicted else None,
+        "false_boxes_per_good": on_good / len(good) if good else None,
     }
 
 

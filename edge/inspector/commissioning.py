@@ -14,7 +14,7 @@ from edge.core.codes import describe
 from edge.core.dataset import DatasetError, DatasetImage, Truth
 from edge.core.quality import quality_fault
 from edge.inspector.evaluation import ANNOTATIONS, read_dataset
-from edge.inspector.recipes import Roi
+from edge.inspector.judging import Roi
 from models.commissioning.commission import Observation
 from models.commissioning.distinct import Seen, distinct_parts, thumbnail
 from models.commissioning.errors import CommissioningError, CommissioningRefusedError

@@ -1,7 +1,9 @@
-"""Judging a folder of labelled pictures exactly as the line judges parts."""
+"""Judging a folder of labelled pictures exactly as the line judges parts, and looking at it in other ways."""
 
+import hashlib
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -11,11 +13,15 @@ from numpy.typing import NDArray
 
 from camera.errors import CameraError
 from camera.image_file import ImageLimits, read_image
+from camera.source import Image
 from edge.core.dataset import Dataset, DatasetError, DatasetImage, parse_dataset
 from edge.core.policy import judge_view
 from edge.core.types import Decision
 from edge.inspector.clock import NS_PER_MS
 from edge.inspector.examine import examine
+from models.audit.classical import Strengths, blob_strengths
+from models.audit.pictures import ReportPicture, report_picture
+from models.audit.repeat import Shots, jittered
 from models.bundle import Bundle
 from models.detector import Detector
 from models.evaluation import JudgedImage
@@ -46,16 +52,80 @@ def judge_dataset(folder: Path, dataset: Dataset, bundle: Bundle) -> Iterator[Ju
     """Yield one judgement per listed picture, in order; a picture that cannot be read is a cannot-judge."""
     detector = Detector.load(bundle)
     for entry in dataset.images:
-        yield _judge(folder, entry, bundle, detector)
+        try:
+            image = _read(folder, entry)
+        except CameraError as error:
+            yield JudgedImage(entry=entry, decision=Decision.CANNOT_JUDGE, code=error.code, score=None)
+            continue
+        yield _judge(image, entry, detector, _mask(folder, entry, image.shape[:2]))
 
 
-def _judge(folder: Path, entry: DatasetImage, bundle: Bundle, detector: Detector) -> JudgedImage:
-    try:
-        image = read_image(folder / "images" / entry.file, ImageLimits())
-    except CameraError as error:
-        return JudgedImage(entry=entry, decision=Decision.CANNOT_JUDGE, code=error.code, score=None)
+def judge_again(folder: Path, judged: Sequence[JudgedImage], bundle: Bundle, times: int) -> Iterator[Shots]:
+    """Yield each picture that was shot but once, judged as it is and ``times`` more with jitter.
+
+    Pictures without a score, and views that were really shot several times, are passed over.
+    """
+    detector = Detector.load(bundle)
+    shots = Counter((image.entry.part_id, image.entry.view) for image in judged)
+    for image in judged:
+        entry = image.entry
+        several = entry.part_id is not None and entry.view is not None and shots[entry.part_id, entry.view] > 1
+        if image.score is None or several:
+            continue
+        try:
+            picture = _read(folder, entry)
+        except CameraError:
+            continue  # it was there a moment ago: the first judgement stands
+        again = [_judge(jittered(picture, entry.file, shot), entry, detector, None) for shot in range(times)]
+        yield Shots(
+            name=entry.file,
+            bad=image.bad,
+            decisions=(image.decision, *(one.decision for one in again)),
+            scores=(image.score, *(one.score for one in again)),
+        )
+
+
+def measure_blobs(folder: Path, dataset: Dataset) -> Iterator[Strengths | None]:
+    """Yield what the classical detector measures on each listed picture, None where it cannot be read."""
+    for entry in dataset.images:
+        try:
+            yield blob_strengths(_read(folder, entry))
+        except CameraError:
+            yield None
+
+
+def report_pictures(folder: Path, images: Iterable[JudgedImage]) -> dict[str, ReportPicture]:
+    """Return pictures for a report by their file names, without those that cannot be read."""
+    shown: dict[str, ReportPicture] = {}
+    for image in images:
+        try:
+            shown[image.entry.file] = report_picture(_read(folder, image.entry), image)
+        except CameraError:
+            continue  # the report shows its figures alone
+    return shown
+
+
+def hash_pictures(folder: Path, dataset: Dataset) -> list[str]:
+    """Return the SHA-256 of each listed file that can be read."""
+    hashes: list[str] = []
+    for entry in dataset.images:
+        try:
+            with (folder / "images" / entry.file).open("rb") as stream:
+                hashes.append(hashlib.file_digest(stream, "sha256").hexdigest())
+        except (OSError, ValueError):  # also a name that no file can have
+            continue
+    return hashes
+
+
+def _read(folder: Path, entry: DatasetImage) -> Image:
+    return read_image(folder / "images" / entry.file, ImageLimits())
+
+
+def _judge(
+    image: NDArray[np.uint8], entry: DatasetImage, detector: Detector, mask: NDArray[np.bool_] | None
+) -> JudgedImage:
     started_ns = time.monotonic_ns()
-    manifest = bundle.manifest
+    manifest = detector.bundle.manifest
     found = examine(
         image,
         camera=entry.view or "",
@@ -71,7 +141,7 @@ def _judge(folder: Path, entry: DatasetImage, bundle: Bundle, detector: Detector
         score=verdict.score,
         boxes=found.judgement.boxes,
         latency_ms=(time.monotonic_ns() - started_ns) / NS_PER_MS,
-        mask=_mask(folder, entry, image.shape[:2]),
+        mask=mask,
     )
 
 

@@ -9,7 +9,7 @@ from camera.source import Image
 from edge.core.codes import Code
 from edge.core.quality import QualityLimits, quality_fault
 from edge.core.types import Limits, ViewJudgement
-from edge.inspector.recipes import Judge, Roi
+from edge.inspector.judging import Judge, Roi
 from models.errors import ModelError
 
 

@@ -27,7 +27,8 @@ _SETTING: Final = re.compile(r"line\.(ca|cert|key):? (.*)", re.DOTALL)
 def missing_or_unusable(raw: dict[str, Any]) -> Iterator[Finding]:
     """Yield a fault for every address that cannot be understood and everything named that is not there.
 
-    A bundle or commissioned file that is there and damaged, or a device that is unplugged, is no fault of the file.
+    A bundle, commissioned file or catalogue that is there and damaged, or a device that is unplugged, is no fault of
+    the file.
     """
     for index, camera in tables(raw, "camera"):
         if isinstance(camera.get("source"), str):
@@ -59,9 +60,10 @@ def _view_faults(view: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if isinstance(view.get("bundle"), str):
         for text in _bundle_faults(view["bundle"]):
             yield "bundle", text
-    if isinstance(view.get("commissioned"), str):
-        for text in _unreadable(Path(view["commissioned"])):
-            yield "commissioned", text
+    for key in ("commissioned", "catalogue"):
+        if isinstance(view.get(key), str):
+            for text in _unreadable(Path(view[key])):
+                yield key, text
 
 
 def _bundle_faults(name: str) -> Iterator[str]:

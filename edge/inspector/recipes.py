@@ -5,19 +5,21 @@ import statistics
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 import numpy as np
 
-from camera.source import Image
 from deploy.active import bundle_path
 from edge.config import Recipe
 from edge.config.schema import View
 from edge.core.quality import QualityLimits
 from edge.core.types import Limits
+from edge.inspector.catalogue import ViewSettings, load_catalogue
 from edge.inspector.clock import NS_PER_MS
+from edge.inspector.judging import Judge, Roi
 from models.bundle import Bundle, read_bundle, set_fingerprint
 from models.bundle.manifest import RiskClaim
+from models.catalogue import CatalogueError, StoredCatalogue
 from models.commissioning import (
     CommissionedDetector,
     CommissionedFileError,
@@ -26,15 +28,18 @@ from models.commissioning import (
     read_commissioned,
     refusals,
 )
-from models.detector import Detection, Detector
+from models.detector import Detector
 from models.golden import verify_golden
-
-Roi = tuple[int, int, int, int]
 
 PROBE_PIXELS: Final = 64
 LATENCY_RUNS: Final = 3
 LATENCY_WIDTH: Final = 1920
 LATENCY_HEIGHT: Final = 1080
+
+_LAXER: Final = (
+    "it accepts blemishes that the bundle does not, so that no claimed risk covers them, which a live line refuses: "
+    "opt in with allow_provisional = true"
+)
 
 
 class RecipeError(Exception):
@@ -45,22 +50,12 @@ class UnsafeRecipeError(RecipeError):
     """A recipe asks for what a station must not do (a laxer limit, an unproven model on a live line)."""
 
 
-class Judge(Protocol):
-    """What gives a picture its defect probability: :class:`models.detector.Detector`, or a test's stand-in."""
-
-    def inspect(self, image: Image, roi: Roi | None = None, half: Image | None = None) -> Detection:
-        """Judge a picture; ``half`` is the same at half its size, where known.
-
-        Raises:
-            ModelError: the model gave no usable answer.
-        """
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedView:
     """One view of a recipe with all that judging its picture takes.
 
-    ``commissioned`` is the SHA-256 of the commissioned file, None without one.
+    ``commissioned`` is the SHA-256 of the commissioned file, ``catalogue`` that over the catalogue and its limit
+    samples; each is None without one.
     """
 
     camera: str
@@ -70,6 +65,7 @@ class LoadedView:
     bundle: Bundle
     detector: Judge
     commissioned: str | None = None
+    catalogue: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +94,8 @@ def load_recipes(recipes: tuple[Recipe, ...], *, live: bool) -> Recipes:
 
     Raises:
         UnsafeRecipeError: a limit is laxer than its bundle's, a commissioned file is damaged, another view's or laxer
-            than what it proves, or a live line would judge without a claimed risk.
+            than what it proves, a catalogue is wrong or not proved by its limit samples, or a live line would judge
+            without a claimed risk.
         RecipeError: a model is too slow for its recipe.
         ModelError: a bundle file is missing or wrong, or does not reproduce its golden outputs on this machine.
     """
@@ -122,12 +119,14 @@ def probe(recipes: Recipes) -> None:
 
 
 def judging_hash(config_hash: str, recipes: Recipes) -> str:
-    """Return the hash of all that judging was set by: the configuration's own, joined with its commissioned files'.
+    """Return the hash of all that judging was set by: the configuration's own, joined with that of its views' files.
 
-    The configuration's hash alone where no view is commissioned; else the SHA-256 over it and the files' hashes in the
-    order of recipes and views, each in lower-case hex and followed by a newline (ASCII).
+    The configuration's hash alone where no view is commissioned or has a catalogue; else the SHA-256 over it and the
+    files' hashes in the order of recipes and views, a view's commissioned file before its catalogue (with its limit
+    samples), each in lower-case hex and followed by a newline (ASCII).
     """
-    files = [view.commissioned for recipe in recipes.values() for view in recipe.views if view.commissioned]
+    views = [view for recipe in recipes.values() for view in recipe.views]
+    files = [known for view in views for known in (view.commissioned, view.catalogue) if known]
     if not files:
         return config_hash
     return hashlib.sha256("".join(f"{known}\n" for known in (config_hash, *files)).encode("ascii")).hexdigest()
@@ -161,7 +160,14 @@ def _load_view(recipe: Recipe, view: View, detectors: dict[Path, tuple[Bundle, D
     claim = claim_in_force(content, bundle) if content else bundle.manifest.decision.risk_claim
     for text in _refusals(recipe, view, bundle, given, claim, live=live):
         raise UnsafeRecipeError(f"{place}: {text}")
-    judge: Judge = CommissionedDetector(detector, content.rules()) if content else detector
+    rules = content.rules() if content else None
+    judge: Judge = CommissionedDetector(detector, rules) if rules else detector
+    catalogue = None
+    if view.catalogue is not None:
+        settings = ViewSettings(limits=view.limits(given), roi=view.roi, rules=rules)
+        catalogue, judge = _catalogued(place, view.catalogue, detector, settings)
+        if live and catalogue.content.excuses and not recipe.allow_provisional:
+            raise UnsafeRecipeError(f"{place}: {view.catalogue}: {_LAXER}")
     _refuse_slow(place, recipe, view, judge)
     return LoadedView(
         camera=view.camera,
@@ -171,7 +177,15 @@ def _load_view(recipe: Recipe, view: View, detectors: dict[Path, tuple[Bundle, D
         bundle=bundle,
         detector=judge,
         commissioned=stored.sha256 if stored else None,
+        catalogue=catalogue.sha256 if catalogue else None,
     )
+
+
+def _catalogued(place: str, path: Path, detector: Detector, settings: ViewSettings) -> tuple[StoredCatalogue, Judge]:
+    try:
+        return load_catalogue(path, detector, settings)
+    except CatalogueError as error:
+        raise UnsafeRecipeError(f"{place}: {error}") from error
 
 
 def _commissioned(place: str, view: View, bundle: Bundle) -> StoredCommissioning | None:

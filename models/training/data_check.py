@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from edge.core.dataset import Dataset, DatasetError, DatasetImage, parse_dataset
+from models.audit.subject import pictures_fingerprint
 from models.training.data_findings import ClassCount, DataCheck, Finding, Kind, counted, merged, named
 from models.training.folds import group_contents, group_name
 from models.training.lookalike_check import lookalike_findings
@@ -95,6 +96,7 @@ def _result(
         modes=tuple(f"{header.container} {header.mode} {header.bits} bit" for header in headers),
         near_duplicate_pairs=pairs,
         sha256=hashed.hexdigest(),
+        pictures_sha256=pictures_fingerprint(picture.picture_sha256 for picture in pictures),
         findings=findings,
     )
 

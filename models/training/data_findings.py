@@ -125,7 +125,8 @@ class DataCheck:
 
     ``parsed`` is None where the annotations cannot be read; ``groups`` holds what each group contains, ``classes`` how
     often each is labelled; ``shapes`` (height, width) and ``modes`` are of the readable pictures, in the order listed;
-    ``near_duplicate_pairs`` counts pairs across groups. ``sha256`` changes with the annotations, a picture or a mask.
+    ``near_duplicate_pairs`` counts pairs across groups. ``sha256`` changes with the annotations, a picture or a mask,
+    ``pictures_sha256`` with a picture alone: it is what a bundle states of its training.
     """
 
     name: str
@@ -136,6 +137,7 @@ class DataCheck:
     modes: tuple[str, ...]
     near_duplicate_pairs: int
     sha256: str
+    pictures_sha256: str
     findings: tuple[Finding, ...]
 
     @property

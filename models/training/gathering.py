@@ -68,7 +68,7 @@ def gather(settings: TrainingSettings, progress: Progress) -> Gathered:
     classes = _classes(settings, datasets)
     size = _size(settings, checks)
     sources = _sources(settings, checks)
-    key = _key(settings, classes, size, sources)
+    key = _key(settings, classes, size, [*(check.sha256 for check in checks), *(one.sha256 for one in sources)])
     folder = settings.work / f"pictures-{key}"
     store = _stored(folder)
     if store is None:
@@ -109,7 +109,9 @@ def _size(settings: TrainingSettings, checks: Sequence[DataCheck]) -> InputSize:
 
 
 def _sources(settings: TrainingSettings, checks: Sequence[DataCheck]) -> tuple[Source, ...]:
-    sources = [Source(name=check.name, pictures=len(check.dataset.images), sha256=check.sha256) for check in checks]
+    sources = [
+        Source(name=check.name, pictures=len(check.dataset.images), sha256=check.pictures_sha256) for check in checks
+    ]
     if settings.virtual:
         rendered = settings.virtual.model_dump_json()
         seeds = f"virtual line, {settings.virtual.parts} parts of the seeds from {settings.virtual.first_seed}"
@@ -119,8 +121,8 @@ def _sources(settings: TrainingSettings, checks: Sequence[DataCheck]) -> tuple[S
     return tuple(sources)
 
 
-def _key(settings: TrainingSettings, classes: Sequence[str], size: InputSize, sources: Sequence[Source]) -> str:
-    parts = [list(classes), size.width, size.height, [source.sha256 for source in sources], settings.group_field]
+def _key(settings: TrainingSettings, classes: Sequence[str], size: InputSize, hashes: Sequence[str]) -> str:
+    parts = [list(classes), size.width, size.height, list(hashes), settings.group_field]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 

@@ -35,13 +35,14 @@ _CONVERSIONS: Final = {
 class CheckedPicture:
     """A listed picture and what was found; header and fingerprint are None where its file cannot be read.
 
-    ``files_hash`` covers the bytes of the picture and of its mask.
+    ``files_hash`` covers the bytes of the picture and of its mask, ``picture_sha256`` those of the picture alone.
     """
 
     entry: DatasetImage
     header: PictureHeader | None
     print: Fingerprint | None
     files_hash: bytes
+    picture_sha256: str
     findings: tuple[Finding, ...]
 
 
@@ -57,7 +58,9 @@ def check_picture(folder: Path, entry: DatasetImage) -> CheckedPicture:
         picture = read_whole(folder / "images" / entry.file)
     except PictureFileError as error:
         fault = Finding(kind=Kind.PICTURE_UNREADABLE, where=where, what=error.reason, remedy=error.remedy)
-        return CheckedPicture(entry=entry, header=None, print=None, files_hash=b"", findings=(fault,))
+        return CheckedPicture(
+            entry=entry, header=None, print=None, files_hash=b"", picture_sha256="", findings=(fault,)
+        )
     header = picture.header
     mask_path = mask_file(folder, entry)
     hashed = hashlib.sha256(picture.encoded)
@@ -79,7 +82,14 @@ def check_picture(folder: Path, entry: DatasetImage) -> CheckedPicture:
                 remedy="take it off the list unless the line really takes such pictures",
             )
         )
-    return CheckedPicture(entry=entry, header=header, print=look, files_hash=hashed.digest(), findings=tuple(findings))
+    return CheckedPicture(
+        entry=entry,
+        header=header,
+        print=look,
+        files_hash=hashed.digest(),
+        picture_sha256=hashlib.sha256(picture.encoded).hexdigest(),
+        findings=tuple(findings),
+    )
 
 
 def _bytes(path: Path) -> bytes:

@@ -1,15 +1,24 @@
-"""The texts that travel with a bundle: the model card and the report page."""
+"""What people read of a bundle: the model card and the report page."""
 
-import html
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.core.claims import parts_needed
 from edge.core.statistics import auroc
 from edge.core.types import Decision
+from models.audit.audit import audit_judgements
+from models.audit.page import render_report
+from models.audit.pictures import report_picture
+from models.audit.subject import Claim, Subject
 from models.bundle import Manifest
+from models.evaluation import JudgedImage, match_images
 from models.training.settings import CardNotes
 
 _GROUPS_MAX = 20
+_LOOSEST_CLAIM = 0.05
 _TITLES = {
     "photo": "Photos, each judged by a network that never saw its group",
     "virtual": "Virtual line, each part judged by a network that never saw its seed",
@@ -55,13 +64,6 @@ Any claim ends when parts are no longer like those it was made on: a new model, 
 ## Made with
 
 {tools}
-"""
-
-_PAGE = """\
-<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>{title}</title>
-<style>body{{font:16px/1.5 system-ui;max-width:90ch;margin:2rem auto}}pre{{white-space:pre-wrap}}</style></head>
-<body><pre>{text}</pre></body></html>
 """
 
 
@@ -130,9 +132,32 @@ def _claim(manifest: Manifest, claimed: Mapping[str, Any]) -> str:
     )
 
 
-def report_page(manifest: Manifest, card: str) -> str:
-    """Return a self-contained HTML page with the model card's text."""
-    return _PAGE.format(title=html.escape(f"{manifest.name}-{manifest.version}"), text=html.escape(card))
+def report_page(
+    judged: Iterable[JudgedImage], manifest: Manifest, data: str, pictures: Callable[[str], NDArray[np.uint8] | None]
+) -> str:
+    """Return the audit of out-of-fold verdicts as one self-contained HTML page.
+
+    ``pictures`` gives the worst ones to show (height x width x 3, BGR) by name, None where they are to stay private.
+    """
+    claim = manifest.decision.risk_claim
+    matched = match_images(judged)
+    subject = Subject(
+        bundle=manifest.file_name,
+        product=manifest.product,
+        data=data,
+        judged="Each picture was judged by a network that never saw its group; the network that ships saw all groups.",
+        prior=manifest.calibration.prior,
+        claim=None if claim is None else Claim(**claim.model_dump()),
+        parts_needed=parts_needed(_LOOSEST_CLAIM),
+    )
+    audit = audit_judgements(matched, manifest.decision.limits(), subject)
+    by_file = {one.image.entry.file: one.image for one in matched}
+    shown = {}
+    for worst in (*audit.escapes.pictures, *audit.overkills.pictures):
+        picture = pictures(worst.entry.file)
+        if picture is not None:
+            shown[worst.entry.file] = report_picture(picture, by_file[worst.entry.file])
+    return render_report(audit, shown)
 
 
 def _figures(title: str, evaluation: Mapping[str, Any]) -> str:

@@ -94,7 +94,7 @@ def train_bundle(settings: TrainingSettings, progress: Progress, warn: Callable[
     settings.work.joinpath("metrics.json").write_bytes(as_json(metrics))
     parity.refuse(settings.parity)
     card = model_card(detector.bundle.manifest, metrics, settings.notes)
-    page = report_page(detector.bundle.manifest, card)
+    page = _report(settings, gathered, evidence, detector.bundle.manifest)
     bundle = write(settings.output, detector, _golden_pictures(settings, gathered.store), metrics, (card, page))
     settings.output.with_name("MODEL_CARD.md").write_text(card, encoding="utf-8")
     return bundle
@@ -235,6 +235,25 @@ def _novel(unseen: Sequence[Unseen], novelty: Novelty | None) -> dict[str, int]:
         "good_novel": sum(one.entry.truth == "accept" and one.novelty > limit for one in unseen),
         "bad_novel": sum(one.entry.truth == "reject" and one.novelty > limit for one in unseen),
     }
+
+
+def _report(settings: TrainingSettings, gathered: Gathered, evidence: Evidence, manifest: Manifest) -> str:
+    """Return the bundle's report; one with all its pictures is left in the work folder."""
+    origin = "photo" if any(one.entry.origin == "photo" for one in evidence.unseen) else "virtual"
+    own = [one for one in evidence.unseen if one.entry.origin == origin]
+    paths = {one.entry.name: one.entry.path for one in own}
+    data = ", ".join(source.name for source in gathered.sources)
+
+    def page(pictures: Callable[[str], NDArray[np.uint8] | None]) -> str:
+        return report_page(judged(own, manifest, gathered.store), manifest, data, pictures)
+
+    def picture(name: str) -> NDArray[np.uint8] | None:
+        path = paths[name]
+        return None if path is None else read_picture(path)
+
+    shown = page(picture)
+    settings.work.joinpath("report.html").write_text(shown, encoding="utf-8")
+    return page(lambda _name: None) if settings.private_pictures else shown
 
 
 def _golden_pictures(settings: TrainingSettings, store: PictureStore) -> list[NDArray[np.uint8]]:

@@ -1,0 +1,131 @@
+"""The report as one self-contained page: first the answer, then what it rests on."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from models.audit.answer import Trust, Weight
+from models.audit.audit import Audit
+from models.audit.cases import worst_cases
+from models.audit.markup import Html, heading, html, joined, paragraph
+from models.audit.pictures import ReportPicture
+from models.audit.rivals import incumbent_section, people_section, rates_section
+from models.audit.scores import calibration_section, repeat_section, scores_section, tables_section
+from models.audit.style import STYLE
+from models.audit.wording import bounds, counted, number, share
+from models.evaluation import Rate
+
+_WORDS: Final = {
+    Trust.YES: "Yes, for parts like these.",
+    Trust.NOT_YET: "Not yet.",
+    Trust.NO: "No.",
+}
+_WEIGHTS: Final = {Weight.AGAINST: "against", Weight.OPEN: "open", Weight.FOR: "in favour"}
+_ENDS: Final = (
+    "Every figure, and any claim, ends where the parts stop being like these: a new product model, another lamp, "
+    "lens or camera position, a new supplier or process. Then audit again, with parts from the changed line."
+)
+
+
+def render_report(audit: Audit, pictures: Mapping[str, ReportPicture]) -> str:
+    """Return the report as one HTML page that needs no other file and no network.
+
+    Args:
+        audit: What was found.
+        pictures: The pictures of ``audit.escapes`` and ``audit.overkills`` by their file name; one that is missing is
+            shown by its figures alone.
+    """
+    subject = audit.subject
+    body = joined(
+        [
+            _head(audit),
+            _answer(audit),
+            _tiles(audit),
+            paragraph(_ENDS),
+            rates_section(audit),
+            scores_section(audit),
+            tables_section(audit),
+            calibration_section(audit),
+            incumbent_section(audit),
+            people_section(audit),
+            repeat_section(audit),
+            worst_cases(audit.escapes, audit.limits, pictures),
+            worst_cases(audit.overkills, audit.limits, pictures),
+            _definitions(),
+        ]
+    )
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>Audit of {html(subject.bundle)}</title><style>{STYLE}</style></head>\n<body>\n{body}\n</body></html>\n"
+    )
+
+
+def _head(audit: Audit) -> Html:
+    subject, counts = audit.subject, audit.evaluation["counts"]
+    date = f"{subject.date}. " if subject.date else ""
+    parts = f"{counts['parts']} parts: {counts['bad']} defective, {counts['good']} good"
+    pictures = f"{counts['images']} pictures" + (f", {len(audit.groups)} groups" if audit.groups else ", no groups")
+    return Html(
+        f"<header><h1>Audit of {html(subject.bundle)}</h1>"
+        f"<p>{html(date)}Product {html(subject.product)}. Judged on {html(subject.data)}: {parts}; {pictures}. "
+        f"{html(subject.judged)}</p></header>"
+    )
+
+
+def _answer(audit: Audit) -> Html:
+    found = audit.answer
+    word = _WORDS[found.trust]
+    if found.trust is Trust.NOT_YET and audit.subject.claim is None:
+        word = "Not yet: provisional."
+    reasons = "".join(
+        f'<li><b class="{one.weight.value}">{_WEIGHTS[one.weight]}</b>{html(one.text)}</li>' for one in found.reasons
+    )
+    return Html(
+        f'<section class="answer {found.trust.value}"><h2>Can I trust this model?</h2>'
+        f'<p class="word">{html(word)}</p><ul class="reasons">{reasons}</ul></section>'
+    )
+
+
+def _tiles(audit: Audit) -> Html:
+    rates, interval = audit.rates, audit.auroc_interval
+    spread = f"{interval[0]:.3f} to {interval[1]:.3f}" if interval else "no two groups"
+    return Html(
+        '<div class="tiles">'
+        + _rate_tile("Escapes", rates["escape"], "defective parts accepted")
+        + _rate_tile("Overkill", rates["overkill"], "good parts rejected")
+        + _rate_tile("Cannot judge", rates["abstention"], "parts")
+        + _tile("AUROC", number(audit.evaluation["auroc"]), "how well scores rank", f"groups drawn anew: {spread}")
+        + "</div>"
+    )
+
+
+def _rate_tile(name: str, rate: Rate, what: str) -> str:
+    if not rate.n:
+        return _tile(name, share(None), f"no {what.partition(' ')[0]} part", "")
+    return _tile(name, share(rate.value), f"{counted(rate)} {what}", f"95 %: {bounds(rate.interval)}")
+
+
+def _tile(name: str, value: str, detail: str, spread: str) -> str:
+    return (
+        f'<div class="tile"><div class="name">{html(name)}</div><div class="value">{html(value)}</div>'
+        f'<div class="detail">{html(detail)}<br>{html(spread)}</div></div>'
+    )
+
+
+def _definitions() -> Html:
+    return joined(
+        [
+            "<footer>",
+            heading("How to read this", 3),
+            paragraph(
+                "Parts are counted, not pictures: views of one part share its verdict, and the worst view decides. A "
+                "picture that cannot be read counts as cannot judge and stays in every denominator. Intervals in "
+                "tables are Clopper-Pearson at 95 %; they take parts as independent, which parts of one group are not: "
+                "the group bootstrap in metrics.json is the wider truth. Scores are calibrated defect probabilities; "
+                "AUROC is the chance that a defective picture scores above a good one. Limits are the bundle's own and "
+                "were not fitted here.",
+                "note",
+            ),
+            "</footer>",
+        ]
+    )

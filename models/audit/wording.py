@@ -1,0 +1,36 @@
+"""Numbers as people read them."""
+
+from edge.core.statistics import Interval
+from models.evaluation import Rate
+
+NONE = "\N{EN DASH}"
+
+
+def counted(rate: Rate) -> str:
+    """Return ``3 of 68``."""
+    return f"{rate.count} of {rate.n}"
+
+
+def share(value: float | None, digits: int = 1) -> str:
+    """Return a share as a percentage, or a dash."""
+    return NONE if value is None else f"{100.0 * value:.{digits}f} %"
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """Return a number, or a dash."""
+    return NONE if value is None else f"{value:.{digits}f}"
+
+
+def share_interval(interval: Interval | None) -> str:
+    """Return the 95 % interval of a share, in percent."""
+    return NONE if interval is None else f"95 % interval {100.0 * interval[0]:.1f} to {100.0 * interval[1]:.1f} %"
+
+
+def number_interval(interval: Interval | None) -> str:
+    """Return the 95 % interval of a number."""
+    return NONE if interval is None else f"95 % interval {interval[0]:.3f} to {interval[1]:.3f}"
+
+
+def bounds(interval: Interval | None) -> str:
+    """Return only the ends of a share's interval, in percent."""
+    return NONE if interval is None else f"{100.0 * interval[0]:.1f} to {100.0 * interval[1]:.1f} %"

@@ -1,0 +1,87 @@
+"""The report's two files, which appear together and whole or not at all."""
+
+import os
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from models.errors import ModelError
+
+REPORT: Final = "report.html"
+METRICS: Final = "metrics.json"
+_MODE: Final = 0o644
+
+
+class ReportError(ModelError):
+    """A report cannot be written; the message names the folder and what to do."""
+
+
+def prepare_folder(folder: Path) -> None:
+    """Make the report's folder and see that it can be written to, before the long work.
+
+    Raises:
+        ReportError: It cannot.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(prefix=".", suffix=".tmp", dir=folder):
+            pass
+    except OSError as error:
+        raise _explained(folder, error) from error
+
+
+def write_report(folder: Path, page: str, metrics: str) -> None:
+    """Write ``report.html`` and ``metrics.json`` beside their final names, then rename both.
+
+    Raises:
+        ReportError: The file system refused; what stood there before stands there still, unless the very renaming
+            failed.
+    """
+    staged: dict[str, Path] = {}
+    try:
+        for name, text in ((METRICS, metrics), (REPORT, page)):
+            staged[name] = _staged(folder, text.encode("utf-8", "backslashreplace"))
+        for name, temporary in staged.items():
+            temporary.replace(folder / name)
+        _sync(folder)
+    except OSError as error:
+        raise _explained(folder, error) from error
+    finally:
+        _remove(staged)
+
+
+def _staged(folder: Path, data: bytes) -> Path:
+    descriptor, name = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=folder)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fchmod(stream.fileno(), _MODE)
+            os.fsync(stream.fileno())
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    return Path(name)
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove(staged: Mapping[str, Path]) -> None:
+    for temporary in staged.values():
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def _explained(folder: Path, error: OSError) -> ReportError:
+    return ReportError(
+        f"{folder}: the report cannot be written ({error.strerror or error}); check space, path and permissions, or "
+        "name another folder (--report)"
+    )
