@@ -13,7 +13,7 @@ from rich.progress import track
 from edge.cli.common import Exit, JsonOption, explained, fail
 from edge.core.claims import parts_needed
 from edge.inspector.commissioning import Listed, Observed, Progress, list_challenge, list_goods, observe, refuse_shared
-from edge.inspector.recipes import Roi
+from edge.inspector.judging import Roi
 from edge.inspector.station import software_version
 from models.bundle import Bundle, read_bundle
 from models.commissioning import CommissionedFile, CommissioningRefusedError, write_commissioned

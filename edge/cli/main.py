@@ -7,7 +7,7 @@ from typing import Final
 
 import typer
 
-from edge.cli import buffer, camera, config, ledger
+from edge.cli import buffer, camera, catalogue, config, ledger
 from edge.cli.bench import bench
 from edge.cli.commission import commission
 from edge.cli.common import Exit
@@ -15,6 +15,7 @@ from edge.cli.demo import demo
 from edge.cli.evaluate import evaluate
 from edge.cli.inspect import inspect
 from edge.cli.plc_sim import plc_sim
+from edge.cli.pod import pod
 from edge.cli.status import status
 from edge.cli.sync import sync
 from edge.cli.train import train
@@ -31,9 +32,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for verb in (inspect, sync, demo, plc_sim, status, evaluate, commission, train, bench, version):
+for verb in (inspect, sync, demo, plc_sim, status, evaluate, pod, commission, train, bench, version):
     app.command()(verb)
-for name, group in (("config", config.app), ("camera", camera.app), ("ledger", ledger.app), ("buffer", buffer.app)):
+for name, group in (
+    ("config", config.app),
+    ("camera", camera.app),
+    ("catalogue", catalogue.app),
+    ("ledger", ledger.app),
+    ("buffer", buffer.app),
+):
     app.add_typer(group, name=name)
 
 

@@ -23,6 +23,12 @@ def train(
     work: Annotated[
         Path | None, typer.Option("--work", metavar="DIR", help="Where a run keeps what it can go on from.")
     ] = None,
+    fold_bundles: Annotated[
+        Path | None,
+        typer.Option(
+            "--fold-bundles", metavar="DIR", help="Write a bundle of each fold too, to try on what it never saw."
+        ),
+    ] = None,
 ) -> None:
     """Train, calibrate out of fold, quantise and write a bundle; a run that was cut short goes on where it was."""
     # Lazy: PyTorch is not on a station, and no other verb may wait for it.
@@ -44,6 +50,11 @@ def train(
             progress.update(task, completed=done, total=whole)
 
         chosen = read_settings(settings, data=data or [], output=out, virtual=virtual, work=work, group_field=group)
-        bundle = train_bundle(chosen, show, lambda text: progress.console.print(f"warning: {text}", markup=False))
+        bundle = train_bundle(
+            chosen,
+            show,
+            lambda text: progress.console.print(f"warning: {text}", markup=False),
+            fold_bundles=fold_bundles,
+        )
     claim = "provisional: no risk is claimed" if bundle.manifest.provisional else "with a risk claim"
     typer.echo(f"{chosen.output}: {claim}; SHA-256 {bundle.sha256}")

@@ -126,12 +126,14 @@ class Camera(_Table):
 class View(_Table):
     """One entry of a recipe's ``views``: camera, bundle and, where wanted, a part of the picture and limits.
 
-    ``commissioned`` is the file that ``linegate commission`` has written for this view.
+    ``commissioned`` is the file that ``linegate commission`` has written for this view; ``catalogue`` says what
+    blemishes are accepted there.
     """
 
     camera: Name
     bundle: Annotated[str, AfterValidator(_bundle)] = ACTIVE_BUNDLE
     commissioned: AbsolutePath | None = None
+    catalogue: AbsolutePath | None = None
     roi: tuple[int, int, int, int] | None = None
     accept_below: Probability | None = None
     reject_above: Probability | None = None

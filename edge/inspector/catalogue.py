@@ -99,12 +99,10 @@ def _judged(
     found = examine(image, camera="", judge=noting, quality=quality, limits=settings.limits, roi=settings.roi)
     verdict = judge_view(found.judgement)
     fault = found.judgement.fault
-    known = noting.last
     return JudgedSample(
         sample=sample,
         decision=verdict.decision,
         score=verdict.score,
-        plain_score=known.plain.score if known else None,
-        regions=known.regions if known else (),
+        assessment=noting.last,
         trouble=found.failure or (describe(verdict.code) if fault else None),
     )

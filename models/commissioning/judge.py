@@ -71,7 +71,7 @@ class CommissionedDetector:
         """Join a loaded bundle and rules that were made for it."""
         self._detector = detector
         self._rules = rules
-        self._manifest = _shifted(detector.bundle.manifest, rules.offset)
+        self._manifest = shifted(detector.bundle.manifest, rules.offset)
 
     @property
     def limits(self) -> Limits:
@@ -110,7 +110,7 @@ def _novelty(seen: Looks, rules: Rules) -> float | None:
     return float(np.maximum(told, seen.novelty))  # NaN stays NaN
 
 
-def _shifted(manifest: Manifest, offset: float) -> Manifest:
+def shifted(manifest: Manifest, offset: float) -> Manifest:
     """Return the manifest whose boxes are found and scored as if ``offset`` were added to every logit."""
     calibration, boxes = manifest.calibration, manifest.boxes
     return manifest.model_copy(

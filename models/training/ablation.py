@@ -21,13 +21,14 @@ from torch import nn
 from edge.core.statistics import auroc_within_group
 from models.postprocess import top_mean
 from models.training.assembly import make_manifest
-from models.training.evidence import ScoredPicture, ranking, scored
+from models.training.evidence import ScoredPicture, collect_evidence, ranking, scored
+from models.training.finishing import decide, quantised
 from models.training.gathering import Gathered, gather
-from models.training.jobs import Job, Plan, outcome_of, rebuilt
+from models.training.jobs import Job, Plan, outcome_of
 from models.training.network import STUDENT, TEACHER, DefectNetwork, NetworkWidths
 from models.training.pictures import Progress
 from models.training.settings import AugmentationSettings, DistillationSettings, TrainingSettings, read_settings
-from models.training.train import collect_evidence, decide, fit_networks, quantised
+from models.training.train import fit_networks
 
 _CROP: Final = 512
 
@@ -101,8 +102,7 @@ def _by_int8(
     pictures = []
     for job in students:
         outcome = outcome_of(job, plan)
-        network = rebuilt(outcome, len(gathered.classes))
-        detector = quantised(manifest, network, outcome, gathered.store, progress)
+        detector = quantised(manifest, outcome, gathered.store, progress)
         for entry in gathered.store.entries:
             if entry.origin == "photo" and entry.name in outcome.maps:
                 stored = detector.logit_map(np.asarray(gathered.store.pixels[entry.index]))

@@ -13,8 +13,9 @@ from edge.core.types import ViewJudgement
 from models.bundle import Manifest
 from models.evaluation import JudgedImage
 from models.postprocess import LogitMap, extract_boxes, picture_score, top_mean
-from models.training.jobs import MAP_QUANTISATION, Job, Plan, outcome_of, teacher_maps
+from models.training.jobs import MAP_QUANTISATION, Job, Plan, outcome_of, plan_jobs, teacher_maps
 from models.training.pictures import UNKNOWN, PictureEntry, PictureStore
+from models.training.settings import TrainingSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,36 @@ class Unseen:
     entry: PictureEntry
     stored: LogitMap
     novelty: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Evidence:
+    """What the run's networks said of pictures that they never saw.
+
+    ``decisive`` are those that limits and probabilities come from: the photos, or where they show one verdict only,
+    all pictures, and then nothing may be claimed.
+    """
+
+    unseen: tuple[Unseen, ...]
+    decisive: tuple[ScoredPicture, ...]
+    photos_decide: bool
+    teachers: float | None
+
+
+def collect_evidence(settings: TrainingSettings, plan: Plan, students: Sequence[Job]) -> Evidence:
+    """Return what the students without a fold, and the teachers, said of pictures that they never saw."""
+    unseen = unseen_by_students(plan, [job for job in students if job.left_out])
+    top_cells = settings.decision.top_cells
+    photos = scored([one for one in unseen if one.entry.origin == "photo"], top_cells)
+    both = {one.defective for one in photos} == {True, False}
+    teachers, _ = plan_jobs(settings, len(plan.folds))
+    origin = "photo" if both else "virtual"
+    return Evidence(
+        unseen=tuple(unseen),
+        decisive=tuple(photos if both else scored(unseen, top_cells)),
+        photos_decide=both,
+        teachers=teachers_ranking(plan, teachers, top_cells, origin=origin) if teachers else None,
+    )
 
 
 def unseen_by_students(plan: Plan, students: Sequence[Job]) -> list[Unseen]:

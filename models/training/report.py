@@ -45,7 +45,7 @@ was then fitted on all pictures; no figure measures it.
 
 {figures}
 {nested}
-{teachers}
+{half_light}{teachers}
 
 int8 against float on {parity[pictures]} pictures, faint defects near both limits among them: 99th percentile of the
 logit difference {parity[logit_difference_p99]:.3f}, largest {parity[logit_difference_max]:.3f};
@@ -90,6 +90,7 @@ def model_card(manifest: Manifest, metrics: Mapping[str, Any], notes: CardNotes)
         data_notes=notes.data.strip(),
         figures="\n".join(_evaluation(origin, metrics) for origin in _TITLES if f"{origin}_out_of_fold" in metrics),
         nested=_nested(metrics["nested_limits"]),
+        half_light=_half_light(metrics["half_light"]),
         teachers=_teachers(metrics),
         parity=metrics["int8_against_float"],
         claim_text=_claim(manifest, metrics["limits"]["claimed"]),
@@ -105,6 +106,17 @@ def _evaluation(origin: str, metrics: Mapping[str, Any]) -> str:
         f"{novel['bad_novel']} defective of {novel['pictures']} pictures of left-out groups.\n"
     )
     return "\n".join([_figures(_TITLES[origin], metrics[f"{origin}_out_of_fold"]), unlike])
+
+
+def _half_light(found: Mapping[str, Any] | None) -> str:
+    if found is None:
+        return ""
+    bad, good = found["bad"], found["good"]
+    return (
+        f"Photos at half their brightness, groups left out: AUROC {_number(found['auroc'])}; "
+        f"of {bad['pictures']} defective {bad['accept']} accepted, {bad['reject']} rejected; "
+        f"of {good['pictures']} good {good['accept']} accepted, {good['reject']} rejected.\n\n"
+    )
 
 
 def _teachers(metrics: Mapping[str, Any]) -> str:

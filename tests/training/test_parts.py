@@ -6,7 +6,9 @@ import torch
 
 from camera.quality import measure
 from camera.virtual import VirtualLine, VirtualParameters
+from edge.core.quality import FrameQuality
 from edge.core.types import Decision
+from models.preprocess import Geometry
 from models.training.calibration import calibrate, fit_platt
 from models.training.embedding import whitening
 from models.training.evidence import ScoredPicture
@@ -19,7 +21,8 @@ from models.training.loss import defect_loss, distillation_loss
 from models.training.measures import frame_quality, halved
 from models.training.network import STUDENT, TEACHER, DefectNetwork, parameter_count
 from models.training.parity import Compared, Parity, ParityError, faded
-from models.training.pictures import OTHER_DEFECT, UNKNOWN
+from models.training.pictures import OTHER_DEFECT, UNKNOWN, PictureEntry
+from models.training.robustness import darkened
 from models.training.sampling import NOT_TAUGHT
 from models.training.settings import DecisionSettings, ParitySettings, SettingsError, TrainingSettings, read_settings
 
@@ -168,6 +171,25 @@ def test_implants_are_seen_where_they_are_labelled(kind: str) -> None:
         again = implant(ground, kind, np.random.default_rng(seed))
         assert again is not None
         assert np.array_equal(one.pixels, again.pixels)
+
+
+def test_half_the_light_falls_on_the_picture_and_not_on_what_surrounds_it() -> None:
+    geometry = Geometry(region=(0, 0, 8, 4), scale_x=1.0, scale_y=1.0, left=0, top=2)
+    entry = PictureEntry(
+        index=0,
+        name="a",
+        group="a",
+        origin="photo",
+        truth="accept",
+        boxes=(),
+        geometry=geometry,
+        quality=FrameQuality(brightness=1.0, contrast=1.0, sharpness=1.0, clipped=0.0),
+        path=None,
+    )
+    dark = darkened(np.full((8, 8, 3), 100, np.uint8), entry)
+    assert (dark[2:6] == 50).all()
+    assert (dark[:2] == 128).all()
+    assert (dark[6:] == 128).all()
 
 
 def test_what_cannot_be_seen_is_not_drawn() -> None:

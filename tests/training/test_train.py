@@ -84,7 +84,7 @@ def test_any_product_gives_a_bundle_that_works_and_a_run_that_was_cut_short_goes
     fitted = {path: path.stat().st_mtime_ns for path in settings.work.rglob("teacher-*.npz")}
     assert fitted
 
-    bundle = train_bundle(settings, lambda *_progress: None, warnings.append)
+    bundle = train_bundle(settings, lambda *_progress: None, warnings.append, fold_bundles=tmp_path / "folds")
     assert {path: path.stat().st_mtime_ns for path in settings.work.rglob("teacher-*.npz")} == fitted
     read = read_bundle(tmp_path / "plates-3.lgb")
     assert read == bundle
@@ -99,7 +99,13 @@ def test_any_product_gives_a_bundle_that_works_and_a_run_that_was_cut_short_goes
     stranger = detector.inspect(VirtualLine(VirtualParameters(seed=3)).render(0).image)
     assert stranger.novelty is not None
     assert stranger.novelty > 1.0
+    folds = [read_bundle(path) for path in sorted((tmp_path / "folds").glob("*.lgb"))]
+    assert [fold.manifest.name for fold in folds] == [f"plates-without-{number}" for number in range(4)]
+    assert len({fold.model for fold in (*folds, read)}) == 5
     metrics = json.loads(read.metrics)
+    assert metrics["half_light"]["good"]["pictures"] == 12
+    assert "per_image" not in metrics["photo_out_of_fold"]
+    assert "<html" in read.report
     assert metrics["photo_out_of_fold"]["counts"]["images"] == 24
     assert metrics["auroc_of_students"] > 0.9
 

@@ -1,0 +1,77 @@
+"""The figures of a run, and its report."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.bundle import Manifest
+from models.bundle.manifest import Novelty
+from models.evaluation import evaluate_dataset
+from models.training.evidence import Evidence, Unseen, judged, ranking
+from models.training.gathering import Gathered
+from models.training.limits import ChosenLimits, nested_counts
+from models.training.reading import read_picture
+from models.training.report import report_page
+from models.training.settings import TrainingSettings
+
+
+def out_of_fold_figures(
+    gathered: Gathered, evidence: Evidence, chosen: ChosenLimits, manifest: Manifest, settings: TrainingSettings
+) -> dict[str, Any]:
+    """Return all figures that rest on what networks said of groups they never saw."""
+    limits = manifest.decision.limits()
+    figures: dict[str, Any] = {}
+    for origin in ("photo", "virtual"):
+        own = [one for one in evidence.unseen if one.entry.origin == origin]
+        if own:
+            figures[f"{origin}_out_of_fold"] = evaluate_dataset(judged(own, manifest, gathered.store), limits)
+            figures[f"{origin}_out_of_fold"].pop("latency_ms")  # not measured here
+            figures[f"{origin}_novel"] = _novel(own, manifest.novelty)
+    return figures | {
+        "nested_limits": nested_counts(evidence.decisive, gathered.folds, settings.decision),
+        "limits": {"accept_logit": chosen.accept, "reject_logit": chosen.reject, "claimed": asdict(chosen.claimed)},
+        "auroc_of_students": ranking(evidence.decisive),
+        "auroc_of_teachers": evidence.teachers,
+        "folds": [list(groups) for groups in gathered.folds],
+        "data_checks": [check.summary() for check in gathered.checks],
+    }
+
+
+def _novel(unseen: Sequence[Unseen], novelty: Novelty | None) -> dict[str, int]:
+    """Count the pictures of left-out groups that are held to be unlike the training."""
+    limit = float("inf") if novelty is None else novelty.limit
+    return {
+        "pictures": len(unseen),
+        "good_novel": sum(one.entry.truth == "accept" and one.novelty > limit for one in unseen),
+        "bad_novel": sum(one.entry.truth == "reject" and one.novelty > limit for one in unseen),
+    }
+
+
+def write_report(settings: TrainingSettings, gathered: Gathered, evidence: Evidence, manifest: Manifest) -> str:
+    """Return the bundle's report as HTML; one with all its pictures is left in the work folder."""
+    origin = "photo" if any(one.entry.origin == "photo" for one in evidence.unseen) else "virtual"
+    own = [one for one in evidence.unseen if one.entry.origin == origin]
+    paths = {one.entry.name: one.entry.path for one in own}
+    data = ", ".join(source.name for source in gathered.sources)
+
+    def page(pictures: Callable[[str], NDArray[np.uint8] | None]) -> str:
+        return report_page(judged(own, manifest, gathered.store), manifest, data, pictures)
+
+    def picture(name: str) -> NDArray[np.uint8] | None:
+        path = paths[name]
+        return None if path is None else read_picture(path)
+
+    shown = page(picture)
+    settings.work.joinpath("report.html").write_text(shown, encoding="utf-8")
+    return page(lambda _name: None) if settings.private_pictures else shown
+
+
+def without_pictures(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the metrics without what was said picture by picture: a bundle is small, and names may tell much."""
+    return {
+        name: {key: kept for key, kept in value.items() if key != "per_image"} if isinstance(value, dict) else value
+        for name, value in metrics.items()
+    }
