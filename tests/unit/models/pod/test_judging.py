@@ -13,8 +13,13 @@ PICTURE = np.zeros((20, 20, 3), np.uint8)
 FOUND = Box(x=1, y=2, width=3, height=4, category="oil", category_id=1, score=0.9)
 
 
-def detector(score: float) -> Any:
-    return SimpleNamespace(inspect=lambda _picture: SimpleNamespace(score=score, boxes=(FOUND,)))
+def detector(score: float, novelty: float | None = None) -> Any:
+    return SimpleNamespace(inspect=lambda _picture: SimpleNamespace(score=score, boxes=(FOUND,), novelty=novelty))
+
+
+def test_what_is_unlike_the_training_is_not_accepted() -> None:
+    assert detector_judge(detector(0.1, novelty=1.2), LIMITS)(PICTURE).decision is Decision.CANNOT_JUDGE
+    assert detector_judge(detector(0.1, novelty=0.8), LIMITS)(PICTURE).decision is Decision.ACCEPT
 
 
 @pytest.mark.parametrize(
