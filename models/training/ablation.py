@@ -3,7 +3,8 @@
     python -m models.training.ablation --settings FILE --data DIR --work DIR --out TABLE.json
 
 Pictures and networks are kept in the work folder, so that a table that was cut short goes on where it was. Teachers
-take time as well: the variant without them trains its students for as many steps more as the teachers' work is worth.
+take time as well: beside the distilled students stand others that were trained for as many steps more as the teachers'
+work is worth.
 """
 
 import json
@@ -31,22 +32,29 @@ from models.training.settings import AugmentationSettings, DistillationSettings,
 from models.training.train import fit_networks
 
 _CROP: Final = 512
+_WEIGHT: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variant:
-    """A run with one ingredient left out or changed; ``quantised`` judges by the int8 networks of the folds."""
+    """A run with one ingredient left out or changed.
+
+    ``quantised`` judges by the int8 networks of the folds; ``longer`` trains the students without teachers, for as
+    long as teachers and students take together.
+    """
 
     name: str
     augmentation: dict[str, Any]
-    distilled: bool = True
+    distilled: bool = False
+    longer: bool = False
     quantised: bool = False
 
 
 VARIANTS: Final = (
     Variant(name="all", augmentation={}),
     Variant(name="all, int8", augmentation={}, quantised=True),
-    Variant(name="without distillation", augmentation={}, distilled=False),
+    Variant(name="distilled", augmentation={}, distilled=True),
+    Variant(name="as long as distilled", augmentation={}, longer=True),
     Variant(name="photos alone", augmentation={"real_share": 1.0}),
     Variant(name="virtual line alone", augmentation={"real_share": 0.0}),
     Variant(name="without composites", augmentation={"implant_share": 0.0, "blend_share": 0.0}),
@@ -115,17 +123,18 @@ def _by_int8(
 
 def _varied(settings: TrainingSettings, variant: Variant) -> TrainingSettings:
     augmentation = AugmentationSettings(**{**settings.augmentation.model_dump(), **variant.augmentation})
-    changed = settings.model_copy(update={"augmentation": augmentation})
-    if variant.distilled:
-        return changed
+    weight = (settings.distillation.weight or _WEIGHT) if variant.distilled else 0.0
     optimiser = settings.optimiser
-    folds = settings.fold_count if not settings.folds else len(settings.folds)
-    # Each of the students gets its share of what the teachers, one for each pair of folds, would have taken.
-    teachers = folds * (folds - 1) / 2 * optimiser.teacher_steps * work_of(TEACHER) / work_of(STUDENT)
-    return changed.model_copy(
+    if variant.longer:
+        folds = len(settings.folds) or settings.fold_count
+        # Each of the students gets its share of what the teachers, one for each pair of folds, would have taken.
+        teachers = folds * (folds - 1) / 2 * optimiser.teacher_steps * work_of(TEACHER) / work_of(STUDENT)
+        optimiser = optimiser.model_copy(update={"fold_steps": optimiser.fold_steps + round(teachers / folds)})
+    return settings.model_copy(
         update={
-            "distillation": DistillationSettings(weight=0.0),
-            "optimiser": optimiser.model_copy(update={"fold_steps": optimiser.fold_steps + round(teachers / folds)}),
+            "augmentation": augmentation,
+            "distillation": DistillationSettings(weight=weight, temperature=settings.distillation.temperature),
+            "optimiser": optimiser,
         }
     )
 

@@ -77,9 +77,13 @@ class AugmentationSettings(_Settings):
 
 
 class DistillationSettings(_Settings):
-    """How much of the student's loss is the teachers' (``weight`` 0: no teacher is fitted), at which temperature."""
+    """How much of the student's loss is the teachers', at which temperature.
 
-    weight: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.5
+    With ``weight`` 0 no teacher is fitted: that is the default until an ablation shows that teachers which fit into the
+    same time help (on phones, .5 narrowed the gap between good and defective parts).
+    """
+
+    weight: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
     temperature: Annotated[float, Field(gt=0.0)] = 2.0
 
 

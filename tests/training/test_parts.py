@@ -24,7 +24,14 @@ from models.training.parity import Compared, Parity, ParityError, faded
 from models.training.pictures import OTHER_DEFECT, UNKNOWN, PictureEntry
 from models.training.robustness import darkened
 from models.training.sampling import NOT_TAUGHT
-from models.training.settings import DecisionSettings, ParitySettings, SettingsError, TrainingSettings, read_settings
+from models.training.settings import (
+    DecisionSettings,
+    DistillationSettings,
+    ParitySettings,
+    SettingsError,
+    TrainingSettings,
+    read_settings,
+)
 
 pytestmark = pytest.mark.training
 
@@ -146,7 +153,7 @@ def test_teachers_are_followed_where_they_speak() -> None:
 
 
 def test_students_learn_from_teachers_that_saw_neither_the_picture_nor_the_fold() -> None:
-    settings = run_settings()
+    settings = run_settings().model_copy(update={"distillation": DistillationSettings(weight=0.5)})
     teachers, students = plan_jobs(settings, 4)
     assert len(teachers) == 6
     assert [job.left_out for job in students] == [(0,), (1,), (2,), (3,), ()]
@@ -155,6 +162,7 @@ def test_students_learn_from_teachers_that_saw_neither_the_picture_nor_the_fold(
             allowed = [one for one in teachers if {*student.left_out, fold} <= set(one.left_out)]
             assert len(allowed) == 1
     assert plan_jobs(settings, 2)[0] == []
+    assert plan_jobs(run_settings(), 4)[0] == []
 
 
 @pytest.mark.parametrize("kind", RENDERERS)
