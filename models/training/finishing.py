@@ -50,7 +50,10 @@ def decide(settings: TrainingSettings, gathered: Gathered, evidence: Evidence) -
     findings = Findings(
         calibration=calibration,
         decision=decision_limits(chosen, calibration, settings.decision),
-        boxes=settings.decision.boxes,
+        boxes=settings.decision.boxes.model_copy(
+            # What would keep a part from being accepted has a box, and little else.
+            update={"peak_logit": chosen.accept, "grow_logit": chosen.accept - settings.decision.grow_below}
+        ),
         quality=quality_range([entry.quality for entry in gathered.store.entries]),
         teacher=teacher,
     )

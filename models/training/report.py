@@ -27,9 +27,10 @@ _TITLES = {
 _CARD = """\
 # {name}-{version}
 
-Product: {product}. Finds {classes}. An int8 network of {parameters} parameters on {width} x {height} pixels gives a map
-at stride {stride}; the mean of its {top_cells} highest cells, calibrated (Platt) at a prior of {prior:.2f}, is the
-picture's defect probability. Accept below {accept_below:.4f}, reject above {reject_above:.4f}; {claim}.
+Product: {product}. Finds {classes}. An int8 network of {parameters} parameters on {width} x {height}
+pixels gives a map at stride {stride}; the mean of its {top_cells} highest cells, calibrated (Platt) at a prior of
+{prior:.2f}, is the picture's defect probability. Accept below {accept_below:.4f}, reject above {reject_above:.4f};
+{claim}.
 
 ## Trained on
 

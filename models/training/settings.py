@@ -90,7 +90,8 @@ class DistillationSettings(_Settings):
 class DecisionSettings(_Settings):
     """How limits are chosen from out-of-fold scores; see :mod:`models.training.calibration`.
 
-    ``alpha`` is the escape rate, and the overkill rate, that a claim is for.
+    ``alpha`` is the escape rate, and the overkill rate, that a claim is for. A box's peak is at the accept limit, and
+    it grows over cells down to ``grow_below`` logits less; ``boxes`` gives the rest.
     """
 
     alpha: Annotated[float, Field(gt=0.0, lt=0.5)] = 0.05
@@ -99,7 +100,8 @@ class DecisionSettings(_Settings):
     accept_share: Annotated[float, Field(ge=0.0, le=1.0)] = 0.3
     reject_share: Annotated[float, Field(ge=0.0, le=1.0)] = 0.6
     margin: Annotated[float, Field(ge=0.0)] = 1.0
-    boxes: BoxExtraction = BoxExtraction(grow_logit=0.0, peak_logit=1.0, minimum_cells=2, merge_cells=2, maximum=50)
+    grow_below: Annotated[float, Field(ge=0.0)] = 2.0
+    boxes: BoxExtraction = BoxExtraction(grow_logit=0.0, peak_logit=0.0, minimum_cells=2, merge_cells=2, maximum=50)
 
 
 class ParitySettings(_Settings):
