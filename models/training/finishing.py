@@ -28,7 +28,7 @@ _GOLDEN_SEED_OFFSET = 90_000
 _GOLDEN_PARTS = 40
 _GOLDEN_EACH = 2
 _RANGE_PICTURES = 96
-_NOVELTY_ROOM = 1.25
+_NOVELTY_ROOM = 1.35
 _NOVELTY_PICTURES = 400
 
 
@@ -81,7 +81,9 @@ def novelty_of(
 
     Distances of left-out groups are told by the fold's own network, in units of its own spread, and so carry over.
     """
-    left_out = [one.novelty for one in unseen if one.entry.truth == "accept" and np.isfinite(one.novelty)]
+    good = [one for one in unseen if one.entry.truth == "accept" and np.isfinite(one.novelty)]
+    # Drawn parts are more varied than any real product: where there are photos, they alone set the limit.
+    left_out = [one.novelty for one in good if one.entry.origin == "photo"] or [one.novelty for one in good]
     photos = [entry for entry in seen if entry.origin == "photo"]
     others = [entry for entry in seen if entry.origin != "photo"]
     chosen = [*photos, *others][:_NOVELTY_PICTURES]
