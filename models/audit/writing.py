@@ -1,17 +1,15 @@
 """The report's two files, which appear together and whole or not at all."""
 
-import os
-import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from models.errors import ModelError
+from models.whole_files import make_folder, stage, sync_folder
 
 REPORT: Final = "report.html"
 METRICS: Final = "metrics.json"
-_MODE: Final = 0o644
 
 
 class ReportError(ModelError):
@@ -25,9 +23,7 @@ def prepare_folder(folder: Path) -> None:
         ReportError: It cannot.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(prefix=".", suffix=".tmp", dir=folder):
-            pass
+        make_folder(folder)
     except OSError as error:
         raise _explained(folder, error) from error
 
@@ -42,36 +38,14 @@ def write_report(folder: Path, page: str, metrics: str) -> None:
     staged: dict[str, Path] = {}
     try:
         for name, text in ((METRICS, metrics), (REPORT, page)):
-            staged[name] = _staged(folder, text.encode("utf-8", "backslashreplace"))
+            staged[name] = stage(folder, text.encode("utf-8", "backslashreplace"))
         for name, temporary in staged.items():
             temporary.replace(folder / name)
-        _sync(folder)
+        sync_folder(folder)
     except OSError as error:
         raise _explained(folder, error) from error
     finally:
         _remove(staged)
-
-
-def _staged(folder: Path, data: bytes) -> Path:
-    descriptor, name = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=folder)
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fchmod(stream.fileno(), _MODE)
-            os.fsync(stream.fileno())
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    return Path(name)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _remove(staged: Mapping[str, Path]) -> None:

@@ -1,8 +1,8 @@
 """Reading a bundle from an untrusted file: everything is bounded and checked before it is used."""
 
+import errno
 import hashlib
 import io
-import os
 import stat
 import struct
 import zipfile
@@ -17,6 +17,7 @@ from models.bundle.contents import Bundle, Golden, GoldenExpectation
 from models.bundle.manifest import SCHEMA_VERSION, Manifest
 from models.bundle.stored_zip import pack_stored
 from models.errors import BundleDamagedError, BundleError, BundleSchemaError, BundleUnreadableError
+from models.whole_files import read_bounded
 
 _ASK_AGAIN: Final = "copy or download it again"
 _FILE_KIND_SHIFT: Final = 16
@@ -45,7 +46,7 @@ def read_bundle(path: Path) -> Bundle:
             twice, unsafely named or a link, or whose hash is not the manifest's.
         BundleSchemaError: ``bundle.json`` or the golden list breaks its schema, or has another schema version.
     """
-    data = _read_bounded(path)
+    data = _read(path)
     return parse_bundle(data, str(path))
 
 
@@ -81,23 +82,15 @@ def parse_bundle(data: bytes, source: str) -> Bundle:
     )
 
 
-def _read_bounded(path: Path) -> bytes:
+def _read(path: Path) -> bytes:
     try:
-        # Non-blocking, so that a named pipe is refused and not waited for.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(descriptor, "rb") as stream:  # noqa: PTH123  # from a descriptor
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise BundleUnreadableError(f"{path}: is not a regular file; name a .lgb file")
-            data = stream.read(layout.FILE_BYTES_MAX + 1)
+        return read_bounded(path, layout.FILE_BYTES_MAX)
     except OSError as error:
+        if error.errno == errno.EFBIG:
+            raise BundleDamagedError(f"{path}: {error.strerror}, which no bundle is; check the path") from error
         raise BundleUnreadableError(
             f"{path}: cannot be read ({error.strerror}); check the path and its owner"
         ) from error
-    if len(data) > layout.FILE_BYTES_MAX:
-        raise BundleDamagedError(
-            f"{path}: larger than {layout.FILE_BYTES_MAX} bytes, which no bundle is; check the path"
-        )
-    return data
 
 
 def _members(data: bytes, source: str) -> dict[str, bytes]:

@@ -1,11 +1,8 @@
 """Writing a bundle: the same contents always give the same bytes, and a crash never leaves half a file."""
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
 
 from models.bundle import layout
 from models.bundle.archive import parse_bundle
@@ -13,8 +10,7 @@ from models.bundle.contents import Bundle
 from models.bundle.manifest import Manifest, Member
 from models.bundle.stored_zip import pack_stored
 from models.errors import BundleUnreadableError
-
-_MODE: Final = 0o644
+from models.whole_files import write_whole
 
 
 def write_bundle(path: Path, manifest: Manifest, members: Mapping[str, bytes]) -> Bundle:
@@ -31,7 +27,7 @@ def write_bundle(path: Path, manifest: Manifest, members: Mapping[str, bytes]) -
     data = pack(manifest, members)
     bundle = parse_bundle(data, str(path))
     try:
-        _replace(path, data)
+        write_whole(path, data)
     except OSError as error:
         raise BundleUnreadableError(
             f"{path}: cannot be written ({error.strerror}); check space and permissions"
@@ -47,23 +43,3 @@ def pack(manifest: Manifest, members: Mapping[str, bytes]) -> bytes:
     )
     head = manifest.model_copy(update={"members": listed}).model_dump_json(indent=2).encode("utf-8") + b"\n"
     return pack_stored([(layout.MANIFEST, head), *((name, members[name]) for name in sorted(members))])
-
-
-def _replace(path: Path, data: bytes) -> None:
-    descriptor, name = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=path.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fchmod(stream.fileno(), _MODE)
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -1,8 +1,6 @@
 """Reading a catalogue: every fault at once, with its line; and the hash of all that it says."""
 
 import hashlib
-import os
-import stat
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +13,7 @@ from edge.config.lines import line_numbers, line_of
 from edge.config.wording import explain
 from models.catalogue.errors import CatalogueError
 from models.catalogue.schema import Catalogue, broken_rules
+from models.whole_files import read_bounded
 
 FILE_BYTES_MAX: Final = 1_000_000
 PICTURE_BYTES_MAX: Final = 64_000_000
@@ -44,7 +43,7 @@ def read_catalogue(path: Path) -> StoredCatalogue:
     Raises:
         CatalogueError: The file or a sample cannot be read, or the file is wrong; lists every fault with its line.
     """
-    data = _read_bounded(path, FILE_BYTES_MAX)
+    data = _read(path, FILE_BYTES_MAX)
     try:
         text = data.decode("utf-8-sig")
         raw = tomllib.loads(text)
@@ -77,7 +76,7 @@ def _picture_hashes(path: Path, pictures: list[Path]) -> list[str]:
     faults: list[str] = []
     for picture in pictures:
         try:
-            hashes.append(hashlib.sha256(_read_bounded(picture, PICTURE_BYTES_MAX)).hexdigest())
+            hashes.append(hashlib.sha256(_read(picture, PICTURE_BYTES_MAX)).hexdigest())
         except CatalogueError as error:
             faults.append(f"{path}: limit sample {error}")
     if faults:
@@ -85,17 +84,9 @@ def _picture_hashes(path: Path, pictures: list[Path]) -> list[str]:
     return hashes
 
 
-def _read_bounded(path: Path, largest: int) -> bytes:
+def _read(path: Path, largest: int) -> bytes:
     try:
-        # Non-blocking, so that a named pipe is refused and not waited for.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(descriptor, "rb") as stream:  # noqa: PTH123  # from a descriptor
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise CatalogueError(f"{path}: is not a regular file; correct the path")
-            data = stream.read(largest + 1)
+        return read_bounded(path, largest)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise CatalogueError(f"{path}: cannot be read ({reason}); correct the path, or its owner and mode") from error
-    if len(data) > largest:
-        raise CatalogueError(f"{path}: larger than {largest} bytes; name the right file")
-    return data

@@ -2,9 +2,6 @@
 
 import hashlib
 import json
-import os
-import stat
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -13,11 +10,11 @@ from pydantic import ValidationError
 
 from models.commissioning.errors import CommissionedFileError, CommissioningError
 from models.commissioning.record import SCHEMA_VERSION, CommissionedFile
+from models.whole_files import read_bounded, write_whole
 
 FILE_BYTES_MAX: Final = 8_000_000
 """Nothing that is commissioned comes near; beyond this a file is refused unread."""
 _CONTENT_HASH: Final = "content_sha256"
-_MODE: Final = 0o644
 _AGAIN: Final = "copy it again, or commission the view again"
 
 
@@ -35,7 +32,7 @@ def read_commissioned(path: Path) -> StoredCommissioning:
     Raises:
         CommissionedFileError: It cannot be read, is damaged or was changed, or breaks its schema.
     """
-    data = _read_bounded(path)
+    data = _read(path)
     document = _document(data, path)
     claimed = document.pop(_CONTENT_HASH, None)
     version = document.get("schema_version")
@@ -65,7 +62,7 @@ def write_commissioned(path: Path, content: CommissionedFile, *, replace: bool) 
     document = content.model_dump(mode="json")
     text = json.dumps(document | {_CONTENT_HASH: _content_hash(document)}, indent=1, allow_nan=False)
     try:
-        _write(path, f"{text}\n".encode())
+        write_whole(path, f"{text}\n".encode())
     except OSError as error:
         raise CommissioningError(
             f"{path}: cannot be written ({error.strerror}); check the folder, its space and its permissions"
@@ -102,40 +99,10 @@ def _content_hash(document: dict[str, Any]) -> str:
     return hashlib.sha256(canonical.encode("utf-8")).hexdigest()
 
 
-def _read_bounded(path: Path) -> bytes:
+def _read(path: Path) -> bytes:
     try:
-        # Non-blocking, so that a named pipe is refused and not waited for.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(descriptor, "rb") as stream:  # noqa: PTH123  # from a descriptor
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise CommissionedFileError(f"{path}: is not a regular file; name a commissioned file")
-            data = stream.read(FILE_BYTES_MAX + 1)
+        return read_bounded(path, FILE_BYTES_MAX)
     except OSError as error:
         raise CommissionedFileError(
-            f"{path}: cannot be read ({error.strerror}); check the path and its owner"
+            f"{path}: cannot be read ({error.strerror}); name a commissioned file, and check its owner and mode"
         ) from error
-    if len(data) > FILE_BYTES_MAX:
-        raise CommissionedFileError(
-            f"{path}: larger than {FILE_BYTES_MAX} bytes, which no commissioned file is; check the path"
-        )
-    return data
-
-
-def _write(path: Path, data: bytes) -> None:
-    descriptor, name = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=path.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fchmod(stream.fileno(), _MODE)
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

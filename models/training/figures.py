@@ -11,6 +11,7 @@ from models.bundle import Manifest
 from models.bundle.manifest import Novelty
 from models.evaluation import evaluate_dataset
 from models.training.evidence import Evidence, Unseen, judged, ranking
+from models.training.files import write_file
 from models.training.gathering import Gathered
 from models.training.limits import ChosenLimits, nested_counts
 from models.training.reading import read_picture
@@ -65,7 +66,7 @@ def write_report(settings: TrainingSettings, gathered: Gathered, evidence: Evide
         return None if path is None else read_picture(path)
 
     shown = page(picture)
-    settings.work.joinpath("report.html").write_text(shown, encoding="utf-8")
+    write_file(settings.work / "report.html", shown.encode("utf-8", "backslashreplace"))
     return page(lambda _name: None) if settings.private_pictures else shown
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from models.training.assembly import make_manifest, with_novelty, write
 from models.training.evidence import Evidence
-from models.training.files import make_folder
+from models.training.files import open_folder
 from models.training.finishing import decide, golden_pictures, novelty_of, quantised
 from models.training.gathering import Gathered
 from models.training.jobs import Outcome, Plan, outcome_of, plan_jobs
@@ -30,7 +30,7 @@ def write_fold_bundles(
     Raises:
         ModelError: A bundle cannot be made or written.
     """
-    make_folder(folder)
+    open_folder(folder)
     _, students = plan_jobs(settings, len(gathered.folds))
     files = []
     for number, job in enumerate(students[:-1]):

@@ -13,6 +13,7 @@ from edge.core.dataset import Dataset, DatasetError
 from models.preprocess import InputSize
 from models.training.data_check import check_folder
 from models.training.data_findings import DataCheck
+from models.training.files import write_file
 from models.training.folds import GroupContent, plan_folds
 from models.training.pictures import (
     FALLBACK_CLASS,
@@ -153,9 +154,7 @@ def _counted(pictures: Iterator[Prepared], count: int, progress: Progress) -> It
 
 def _kept(store: PictureStore) -> PictureStore:
     """Write down the entries last: a store without them is filled again."""
-    temporary = store.folder / "entries.tmp"
-    temporary.write_bytes(pickle.dumps(store.entries))
-    temporary.replace(store.folder / "entries.pickle")
+    write_file(store.folder / "entries.pickle", pickle.dumps(store.entries))
     return store
 
 

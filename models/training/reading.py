@@ -6,8 +6,6 @@ colours beneath it show, nothing is composited), 16 bits keep their upper 8 (nev
 the EXIF orientation is ignored, as boxes and masks count the pixels of the file.
 """
 
-import os
-import stat
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -18,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.core.dataset import DatasetError
+from models.whole_files import read_bounded
 
 FILE_BYTES_MAX: Final = 64_000_000
 PIXELS_MAX: Final = 100_000_000
@@ -120,7 +119,7 @@ def read_mask(path: Path) -> NDArray[np.uint8]:
 
 def _opened(path: Path) -> tuple[bytes, PictureHeader]:
     try:
-        encoded = _read_bytes(path)
+        encoded = read_bounded(path, FILE_BYTES_MAX)
         header = _header(encoded)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
@@ -142,23 +141,10 @@ def _decoded(path: Path, encoded: bytes, header: PictureHeader, colours: int) ->
     return np.asarray(pixels, np.uint8)
 
 
-def _read_bytes(path: Path) -> bytes:
-    # Non-blocking, so that a named pipe in the folder cannot hang the reader before it is refused.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with open(descriptor, "rb") as file:  # noqa: PTH123 - from a descriptor
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise ValueError("is not a regular file")
-        if status.st_size > FILE_BYTES_MAX:
-            raise ValueError(f"has {status.st_size} bytes, allowed are {FILE_BYTES_MAX}")
-        encoded = file.read(FILE_BYTES_MAX)
-    if not encoded:
-        raise ValueError("is empty (0 bytes)")
-    return encoded
-
-
 def _header(data: bytes) -> PictureHeader:
     """Read the header, so that a decompression bomb is refused without decoding it."""
+    if not data:
+        raise ValueError("is empty (0 bytes)")
     if data.startswith(_PNG_SIGNATURE) and data[12:16] == b"IHDR":
         return _png_header(data)
     if data.startswith(_JPEG_SIGNATURE):

@@ -7,7 +7,7 @@ from models.bundle import Bundle
 from models.training.assembly import as_json, make_manifest, with_novelty, write
 from models.training.evidence import collect_evidence
 from models.training.figures import out_of_fold_figures, without_pictures, write_report
-from models.training.files import make_folder
+from models.training.files import open_folder, write_file
 from models.training.finishing import decide, golden_pictures, novelty_of, quantised
 from models.training.fold_bundles import write_fold_bundles
 from models.training.gathering import Gathered, gather
@@ -39,8 +39,8 @@ def train_bundle(
         CalibrationError: The out-of-fold scores say nothing.
         ModelError: The int8 network is not the float one's equal, or the bundle cannot be made or written.
     """
-    make_folder(settings.output.parent)
-    make_folder(settings.work)
+    open_folder(settings.output.parent)
+    open_folder(settings.work)
     gathered = gather(settings, progress)
     for check in gathered.checks:
         for finding in check.warnings:
@@ -67,13 +67,13 @@ def train_bundle(
             progress=progress,
         ),
     }
-    settings.work.joinpath("metrics.json").write_bytes(as_json(metrics))
+    write_file(settings.work / "metrics.json", as_json(metrics))
     parity.refuse(settings.parity)
     card = model_card(detector.bundle.manifest, metrics, settings.notes)
     page = write_report(settings, gathered, evidence, detector.bundle.manifest)
     golden = golden_pictures(settings, gathered.store)
     bundle = write(settings.output, detector, golden, without_pictures(metrics), (card, page))
-    settings.output.with_name("MODEL_CARD.md").write_text(card, encoding="utf-8")
+    write_file(settings.output.with_name("MODEL_CARD.md"), card.encode())
     if fold_bundles is not None:
         write_fold_bundles(settings, gathered, plan, evidence=evidence, folder=fold_bundles, progress=progress)
     return bundle
