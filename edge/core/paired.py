@@ -9,6 +9,8 @@ from typing import Final
 from edge.core.statistics import Interval
 
 _BISECTIONS: Final = 100
+_CONFIDENCE_MIN: Final = 0.5
+"""Below it a bound is no upper bound."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +71,7 @@ def difference_upper(counts: PairedCounts, confidence: float = 0.95) -> float | 
     Raises:
         ValueError: Confidence is not between 0.5 and 1.
     """
-    if not 0.5 < confidence < 1.0:  # noqa: PLR2004  # below it, no upper bound
+    if not _CONFIDENCE_MIN < confidence < 1.0:
         raise ValueError(f"confidence must lie between 0.5 and 1, not {confidence}")
     return _bound(counts, 1.0 - confidence) if counts.total else None
 
@@ -80,7 +82,7 @@ def pairs_needed(margin: float, confidence: float = 0.95) -> int:
     Raises:
         ValueError: Margin is not between 0 and 1, or confidence not between 0.5 and 1.
     """
-    if not 0.0 < margin < 1.0 or not 0.5 < confidence < 1.0:  # noqa: PLR2004
+    if not 0.0 < margin < 1.0 or not _CONFIDENCE_MIN < confidence < 1.0:
         raise ValueError(f"margin ({margin}) must lie between 0 and 1, confidence ({confidence}) between 0.5 and 1")
     # Without differing parts the score of a difference d is -sqrt(n d / (1 - d)).
     return math.ceil(NormalDist().inv_cdf(confidence) ** 2 * (1.0 - margin) / margin)

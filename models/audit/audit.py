@@ -95,11 +95,7 @@ def audit_judgements(
     compared = classical or ClassicalResult(reason=_NOT_COMPARED)
     evaluation["baselines"]["classical"] = _baseline(compared)
     interval = _auroc_interval(images)
-    sources: list[tuple[Sequence[Shots], Literal["repeated", "jittered"]]] = [
-        (repeated_shots(images), "repeated"),
-        (jitter, "jittered"),
-    ]
-    repeats = tuple(found for shots, source in sources if (found := repeatability(shots, limits, source)))
+    repeats = _repeats(images, jitter, limits)
     wanted = [subject.prior] if prior is None else [subject.prior, prior]
     return Audit(
         subject=subject,
@@ -132,6 +128,15 @@ def audit_judgements(
         escapes=worst_escapes(images, parts),
         overkills=worst_overkills(images, parts),
     )
+
+
+def _repeats(images: Sequence[JudgedImage], jitter: Sequence[Shots], limits: Limits) -> tuple[Repeatability, ...]:
+    """Return how verdicts repeat: over views that were really shot again, and over jittered copies, where there are."""
+    sources: list[tuple[Sequence[Shots], Literal["repeated", "jittered"]]] = [
+        (repeated_shots(images), "repeated"),
+        (jitter, "jittered"),
+    ]
+    return tuple(found for shots, source in sources if (found := repeatability(shots, limits, source)))
 
 
 def _baseline(classical: ClassicalResult) -> dict[str, Any]:
