@@ -16,6 +16,8 @@ Region = tuple[int, int, int, int]
 SIDE_MAX: Final = 16384
 _COLOUR_CHANNELS: Final = 3
 _HALVING: Final = 2.0
+_LEVEL_SAMPLES = 128
+_GAIN_STEPS = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +27,31 @@ class InputSize:
     width: int
     height: int
     colour: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exposure:
+    """How bright a picture is made before the network sees it.
+
+    Its values are multiplied by ``level`` / its own mean (grey levels), a factor kept within ``gain_min`` and
+    ``gain_max``: a lamp that fades, or a shorter exposure, then changes nothing but the noise.
+    """
+
+    level: float
+    gain_min: float = 0.25
+    gain_max: float = 4.0
+
+    def gain(self, picture: Pixels) -> float:
+        """Return the factor for a picture, in whole steps of 1/256, so that every product is exact on any machine."""
+        wanted = self.level / max(mean_level(picture), 1.0 / _GAIN_STEPS)
+        return round(min(max(wanted, self.gain_min), self.gain_max) * _GAIN_STEPS) / _GAIN_STEPS
+
+
+def mean_level(picture: Pixels) -> float:
+    """Return the mean grey level of a picture over a grid of at least 128 x 128 of its pixels, all if it has fewer."""
+    step = max(min(picture.shape[:2]) // _LEVEL_SAMPLES, 1)
+    seen = picture[::step, ::step]
+    return int(seen.sum(dtype=np.int64)) / seen.size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +89,13 @@ class Prepared:
 
 
 def prepare(
-    picture: Pixels, size: InputSize, pad: int, region: Region | None = None, half: Pixels | None = None
+    picture: Pixels,
+    size: InputSize,
+    pad: int,
+    region: Region | None = None,
+    half: Pixels | None = None,
+    *,
+    exposure: Exposure | None = None,
 ) -> Prepared:
     """Fit a picture into the network's input without distortion, centred, the rest filled with ``pad``.
 
@@ -75,6 +108,7 @@ def prepare(
         pad: 0-255.
         region: The part to use, x, y, width, height; the whole picture by default.
         half: The first exact halving of the picture, where somebody has made it already.
+        exposure: How bright the picture is made, by the mean of the part used; as it is by default.
 
     Raises:
         PictureError: It is no such picture, or the region is not inside it.
@@ -83,6 +117,8 @@ def prepare(
     height, width = used.shape[:2]
     usable = half if region is None and size.colour and used.shape[:2] == _doubled(half) else None
     scaled = _scaled(_coloured(used, size.colour), size, usable)
+    if exposure is not None:
+        scaled = np.asarray(cv2.convertScaleAbs(scaled, alpha=exposure.gain(used)), np.uint8)
     scaled_height, scaled_width = scaled.shape[:2]
     left, top = (size.width - scaled_width) // 2, (size.height - scaled_height) // 2
     canvas = np.full((size.height, size.width, _COLOUR_CHANNELS if size.colour else 1), pad, np.uint8)

@@ -106,7 +106,7 @@ def _by_int8(
 ) -> list[ScoredPicture]:
     """Score each photo by the int8 form of the student that left out its fold."""
     findings, _ = decide(settings, gathered, collect_evidence(settings, plan, students))
-    manifest = make_manifest(settings, findings, gathered.classes, gathered.size, gathered.sources)
+    manifest = make_manifest(settings, findings, gathered)
     pictures = []
     for job in students:
         outcome = outcome_of(job, plan)

@@ -48,7 +48,7 @@ def _write(settings: TrainingSettings, gathered: Gathered, evidence: Evidence, o
     [left_out] = outcome.job.left_out
     named = settings.model_copy(update={"name": _fold_name(settings, left_out)})
     findings, _ = decide(named, gathered, evidence)
-    manifest = make_manifest(named, findings, gathered.classes, gathered.size, gathered.sources)
+    manifest = make_manifest(named, findings, gathered)
     detector = quantised(manifest, outcome, gathered.store, _quiet)
     seen = [entry for entry in gathered.store.entries if entry.group not in gathered.folds[left_out]]
     detector = with_novelty(detector, novelty_of(detector, gathered.store, seen, evidence.unseen))

@@ -8,18 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
 from camera.virtual import DEFECT_CLASSES
 from edge.core.dataset import Dataset, DatasetError
-from models.preprocess import InputSize
+from models.preprocess import Exposure, InputSize, mean_level
 from models.training.data_check import check_folder
 from models.training.data_findings import DataCheck
 from models.training.files import write_file
 from models.training.folds import GroupContent, plan_folds
 from models.training.pictures import (
     FALLBACK_CLASS,
+    LabelledPicture,
     PictureEntry,
     PictureStore,
-    Prepared,
     Progress,
     Source,
     class_name,
@@ -28,9 +30,14 @@ from models.training.pictures import (
     photo,
     virtual_pictures,
 )
+from models.training.reading import read_picture
 from models.training.settings import TrainingSettings
 
 _GROUPS_MIN: Final = 2
+_LEVEL_PICTURES: Final = 64
+_LEVEL_MIN, _LEVEL_MAX = 16.0, 160.0
+_VIRTUAL_LEVEL: Final = 48.0
+"""About the mean grey level of the virtual line's pictures."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -38,14 +45,15 @@ class Gathered:
     """The pictures of a run.
 
     ``key`` names them: the same data at the same size has the same key. ``folds`` hold the groups that are left out
-    together; ``checks`` what was found about each folder; ``independent`` says whether the data names its groups, so
-    that a claim may rest on them.
+    together; ``exposure`` is how bright every picture was made; ``checks`` what was found about each folder;
+    ``independent`` says whether the data names its groups, so that a claim may rest on them.
     """
 
     store: PictureStore
     folds: tuple[tuple[str, ...], ...]
     classes: tuple[str, ...]
     size: InputSize
+    exposure: Exposure | None
     sources: tuple[Source, ...]
     key: str
     checks: tuple[DataCheck, ...]
@@ -68,14 +76,17 @@ def gather(settings: TrainingSettings, progress: Progress) -> Gathered:
         _refuse_one_sided(datasets)
     classes = _classes(settings, datasets)
     size = _size(settings, checks)
+    exposure = _exposure(settings, datasets)
     sources = _sources(settings, checks)
-    key = _key(settings, classes, size, [*(check.sha256 for check in checks), *(one.sha256 for one in sources)])
+    key = _key(
+        settings, classes, size, exposure, [*(check.sha256 for check in checks), *(one.sha256 for one in sources)]
+    )
     folder = settings.work / f"pictures-{key}"
     store = _stored(folder)
     if store is None:
         photos = sum(len(dataset.images) for dataset in datasets)
         count = photos + (2 * settings.virtual.parts if settings.virtual else 0)
-        pictures = _counted(_pictures(settings, datasets, classes, size), count, progress)
+        pictures = _counted(_pictures(settings, datasets, classes, size, exposure), count, progress)
         store = _kept(fill_store(folder, count, size, pictures))
     folds = _folds(store.entries, settings)
     return Gathered(
@@ -83,6 +94,7 @@ def gather(settings: TrainingSettings, progress: Progress) -> Gathered:
         folds=folds,
         classes=classes,
         size=size,
+        exposure=exposure,
         sources=sources,
         key=key,
         checks=checks,
@@ -109,6 +121,21 @@ def _size(settings: TrainingSettings, checks: Sequence[DataCheck]) -> InputSize:
     return InputSize(width=wanted.width or found.width, height=wanted.height or found.height)
 
 
+def _exposure(settings: TrainingSettings, datasets: Sequence[Dataset]) -> Exposure | None:
+    """Return how bright pictures are made: as the median of some photos, so that most change little."""
+    if not settings.input.exposure:
+        return None
+    files = [
+        folder / "images" / entry.file
+        for folder, dataset in zip(settings.data, datasets, strict=True)
+        for entry in dataset.images
+    ]
+    levels = [mean_level(read_picture(file)) for file in files[:: max(len(files) // _LEVEL_PICTURES, 1)]]
+    if not levels:
+        return Exposure(level=_VIRTUAL_LEVEL)
+    return Exposure(level=float(np.clip(np.median(levels), _LEVEL_MIN, _LEVEL_MAX)))
+
+
 def _sources(settings: TrainingSettings, checks: Sequence[DataCheck]) -> tuple[Source, ...]:
     sources = [
         Source(name=check.name, pictures=len(check.dataset.images), sha256=check.pictures_sha256) for check in checks
@@ -122,8 +149,14 @@ def _sources(settings: TrainingSettings, checks: Sequence[DataCheck]) -> tuple[S
     return tuple(sources)
 
 
-def _key(settings: TrainingSettings, classes: Sequence[str], size: InputSize, hashes: Sequence[str]) -> str:
-    parts = [list(classes), size.width, size.height, list(hashes), settings.group_field]
+def _key(
+    settings: TrainingSettings,
+    classes: Sequence[str],
+    size: InputSize,
+    exposure: Exposure | None,
+    hashes: Sequence[str],
+) -> str:
+    parts = [list(classes), size.width, size.height, repr(exposure), list(hashes), settings.group_field]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
@@ -136,16 +169,20 @@ def _stored(folder: Path) -> PictureStore | None:
 
 
 def _pictures(
-    settings: TrainingSettings, datasets: Sequence[Dataset], classes: Sequence[str], size: InputSize
-) -> Iterator[Prepared]:
+    settings: TrainingSettings,
+    datasets: Sequence[Dataset],
+    classes: Sequence[str],
+    size: InputSize,
+    exposure: Exposure | None,
+) -> Iterator[LabelledPicture]:
     for folder, dataset in zip(settings.data, datasets, strict=True):
         for entry in dataset.images:
-            yield photo(folder, entry, size, classes)
+            yield photo(folder, entry, size, classes, exposure)
     if settings.virtual:
-        yield from virtual_pictures(settings.virtual, size, classes, settings.workers)
+        yield from virtual_pictures(settings.virtual, size, classes, exposure, settings.workers)
 
 
-def _counted(pictures: Iterator[Prepared], count: int, progress: Progress) -> Iterator[Prepared]:
+def _counted(pictures: Iterator[LabelledPicture], count: int, progress: Progress) -> Iterator[LabelledPicture]:
     for done, one in enumerate(pictures, 1):
         progress("preparing pictures", done, count)
         yield one

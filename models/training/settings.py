@@ -28,13 +28,15 @@ class _Settings(BaseModel):
 class InputSettings(_Settings):
     """The network's input in pixels; by default as large as the pictures themselves, within ``pixels_max``.
 
-    Pictures smaller than ``pixels_min`` are enlarged, as the map has one cell for 8 x 8 input pixels.
+    Pictures smaller than ``pixels_min`` are enlarged, as the map has one cell for 8 x 8 input pixels. With ``exposure``
+    every picture is made as bright as the median photo, at most four times brighter or darker than it is.
     """
 
     width: Annotated[int, Field(ge=64, le=4096, multiple_of=32)] | None = None
     height: Annotated[int, Field(ge=64, le=4096, multiple_of=32)] | None = None
     pixels_min: Annotated[int, Field(ge=4096)] = 400_000
     pixels_max: Annotated[int, Field(ge=4096)] = 2_200_000
+    exposure: bool = True
 
 
 class VirtualSettings(_Settings):

@@ -49,7 +49,7 @@ def train_bundle(
     evidence = collect_evidence(settings, plan, students)
     findings, chosen = decide(settings, gathered, evidence)
     outcome = outcome_of(students[-1], plan)
-    manifest = make_manifest(settings, findings, gathered.classes, gathered.size, gathered.sources)
+    manifest = make_manifest(settings, findings, gathered)
     detector = quantised(manifest, outcome, gathered.store, progress)
     novelty = novelty_of(detector, gathered.store, gathered.store.entries, evidence.unseen)
     detector = with_novelty(detector, novelty)
@@ -61,7 +61,7 @@ def train_bundle(
         "half_light": at_half_the_light(
             plan,
             students[:-1],
-            gathered.store,
+            gathered,
             chosen=chosen,
             top_cells=settings.decision.top_cells,
             progress=progress,

@@ -6,9 +6,8 @@ import torch
 
 from camera.quality import measure
 from camera.virtual import VirtualLine, VirtualParameters
-from edge.core.quality import FrameQuality
 from edge.core.types import Decision
-from models.preprocess import Geometry
+from models.preprocess import Exposure, InputSize, prepare
 from models.training.calibration import calibrate, fit_platt
 from models.training.embedding import whitening
 from models.training.evidence import ScoredPicture
@@ -21,7 +20,7 @@ from models.training.loss import defect_loss, distillation_loss
 from models.training.measures import frame_quality, halved
 from models.training.network import STUDENT, TEACHER, DefectNetwork, parameter_count
 from models.training.parity import Compared, Parity, ParityError, faded
-from models.training.pictures import OTHER_DEFECT, UNKNOWN, PictureEntry
+from models.training.pictures import OTHER_DEFECT, UNKNOWN
 from models.training.robustness import darkened
 from models.training.sampling import NOT_TAUGHT
 from models.training.settings import (
@@ -181,23 +180,11 @@ def test_implants_are_seen_where_they_are_labelled(kind: str) -> None:
         assert np.array_equal(one.pixels, again.pixels)
 
 
-def test_half_the_light_falls_on_the_picture_and_not_on_what_surrounds_it() -> None:
-    geometry = Geometry(region=(0, 0, 8, 4), scale_x=1.0, scale_y=1.0, left=0, top=2)
-    entry = PictureEntry(
-        index=0,
-        name="a",
-        group="a",
-        origin="photo",
-        truth="accept",
-        boxes=(),
-        geometry=geometry,
-        quality=FrameQuality(brightness=1.0, contrast=1.0, sharpness=1.0, clipped=0.0),
-        path=None,
-    )
-    dark = darkened(np.full((8, 8, 3), 100, np.uint8), entry)
-    assert (dark[2:6] == 50).all()
-    assert (dark[:2] == 128).all()
-    assert (dark[6:] == 128).all()
+def test_half_the_light_leaves_the_network_s_input_as_it_was() -> None:
+    picture = np.random.default_rng(3).integers(20, 120, (64, 96, 3), np.uint8)
+    size, exposure = InputSize(width=96, height=64), Exposure(level=60.0)
+    bright, dark = (prepare(one, size, 128, exposure=exposure).pixels for one in (picture, darkened(picture)))
+    assert np.abs(bright.astype(int) - dark).max() <= 2
 
 
 def test_what_cannot_be_seen_is_not_drawn() -> None:
