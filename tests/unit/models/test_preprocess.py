@@ -120,7 +120,7 @@ def test_a_half_that_is_known_already_changes_nothing(shape: tuple[int, int]) ->
     assert alone.geometry == helped.geometry
 
 
-@given(st.integers(16, 40), st.integers(1, 60))
+@given(st.integers(20, 40), st.integers(1, 50))
 def test_half_the_light_gives_the_network_the_same_picture(level: int, brightest: int) -> None:
     dark = np.random.default_rng(brightest).integers(10, 10 + brightest, (96, 128, 3), np.uint8)
     size, exposure = InputSize(width=128, height=96), Exposure(level=float(level))
