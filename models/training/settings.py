@@ -34,7 +34,7 @@ class InputSettings(_Settings):
 
     width: Annotated[int, Field(ge=64, le=4096, multiple_of=32)] | None = None
     height: Annotated[int, Field(ge=64, le=4096, multiple_of=32)] | None = None
-    pixels_min: Annotated[int, Field(ge=4096)] = 400_000
+    pixels_min: Annotated[int, Field(ge=4096)] = 200_000
     pixels_max: Annotated[int, Field(ge=4096)] = 2_200_000
     exposure: bool = True
 
@@ -62,7 +62,7 @@ class OptimiserSettings(_Settings):
     steps: Annotated[int, Field(ge=1)] = 1800
     crop: Annotated[int, Field(ge=64, multiple_of=32)] = 512
     batch: Annotated[int, Field(ge=2)] = 8
-    learning_rate: Annotated[float, Field(gt=0.0)] = 4e-3
+    learning_rate: Annotated[float, Field(gt=0.0)] = 1e-2
     weight_decay: Annotated[float, Field(ge=0.0)] = 2e-2
     average_decay: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.995
 
