@@ -137,6 +137,7 @@ def test_the_ablation_table_says_what_each_ingredient_is_worth(tmp_path: Path) -
     assert distilled["auroc_teachers"] is not None
     assert plain["steps"] == distilled["steps"] == 80
     assert not list(settings.work.rglob("student.npz"))
+    assert sum(plain["verdicts"]["good"].values()) == plain["half_light"]["good"]["pictures"]
 
 
 def test_a_place_that_cannot_be_written_is_told_before_anything_is_fitted(tmp_path: Path) -> None:
