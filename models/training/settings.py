@@ -58,8 +58,8 @@ class OptimiserSettings(_Settings):
     """
 
     teacher_steps: Annotated[int, Field(ge=1)] = 600
-    fold_steps: Annotated[int, Field(ge=1)] = 1100
-    steps: Annotated[int, Field(ge=1)] = 1800
+    fold_steps: Annotated[int, Field(ge=1)] = 1500
+    steps: Annotated[int, Field(ge=1)] = 2400
     crop: Annotated[int, Field(ge=64, multiple_of=32)] = 512
     batch: Annotated[int, Field(ge=2)] = 8
     learning_rate: Annotated[float, Field(gt=0.0)] = 1e-2
