@@ -113,7 +113,7 @@ def prepare(
     Raises:
         PictureError: It is no such picture, or the region is not inside it.
     """
-    used = _cropped(_checked(picture), region)
+    used = cropped(_checked(picture), region)
     height, width = used.shape[:2]
     usable = half if region is None and size.colour and used.shape[:2] == _doubled(half) else None
     scaled = _scaled(_coloured(used, size.colour), size, usable)
@@ -133,6 +133,19 @@ def prepare(
     return Prepared(pixels=canvas, geometry=geometry)
 
 
+def cropped(picture: Pixels, region: Region | None) -> Pixels:
+    """Return the region of a picture, all of it by default; raises :class:`PictureError` where it is not inside."""
+    if region is None:
+        return picture
+    x, y, width, height = region
+    if x < 0 or y < 0 or width < 1 or height < 1 or x + width > picture.shape[1] or y + height > picture.shape[0]:
+        raise PictureError(
+            f"region {region} is not inside the picture of {picture.shape[1]} x {picture.shape[0]} pixels; "
+            "correct the recipe's roi"
+        )
+    return picture[y : y + height, x : x + width]
+
+
 def to_int8(pixels: Pixels) -> NDArray[np.int8]:
     """Return the quantised input: (x - 128) / 128 at a scale of 1/128 is the byte with its top bit flipped."""
     return np.bitwise_xor(pixels, np.uint8(0x80)).view(np.int8)
@@ -150,18 +163,6 @@ def _checked(picture: Pixels) -> Pixels:
             f"a picture of {shape[1]} x {shape[0]} pixels cannot be judged; sides go from 1 to {SIDE_MAX}"
         )
     return picture
-
-
-def _cropped(picture: Pixels, region: Region | None) -> Pixels:
-    if region is None:
-        return picture
-    x, y, width, height = region
-    if x < 0 or y < 0 or width < 1 or height < 1 or x + width > picture.shape[1] or y + height > picture.shape[0]:
-        raise PictureError(
-            f"region {region} is not inside the picture of {picture.shape[1]} x {picture.shape[0]} pixels; "
-            "correct the recipe's roi"
-        )
-    return picture[y : y + height, x : x + width]
 
 
 def _coloured(picture: Pixels, colour: bool) -> Pixels:

@@ -10,6 +10,7 @@ from models.audit.people import Judge, PeopleResult
 from models.audit.prior import PER, AtPrior, Expected
 from models.audit.reliability import Reliability
 from models.audit.repeat import BAND, Repeatability
+from models.audit.subject import SubjectView
 from models.audit.worst import WorstCases
 from models.evaluation import RATE_NAMES, Rate, join_parts, rate
 
@@ -25,7 +26,11 @@ def figures(audit: Audit) -> dict[str, Any]:
             "bundle": subject.bundle,
             "product": subject.product,
             "data": subject.data,
-            "trained_on": subject.trained_on,
+            "judged": subject.judged,
+            "views": [_view(one) for one in subject.views],
+            "trained_on": subject.trained_on or bool(subject.trained_files),
+            "trained_files": subject.trained_files,
+            "commissioned_files": subject.commissioned_files,
             "trust": audit.answer.trust.value,
             "reasons": [{"weight": one.weight.value, "text": one.text} for one in audit.answer.reasons],
             "risk_claim": _claim(audit),
@@ -60,6 +65,21 @@ def figures(audit: Audit) -> dict[str, Any]:
             "escapes": _worst(audit.escapes),
             "overkills": _worst(audit.overkills),
         },
+    }
+
+
+def _view(one: SubjectView) -> dict[str, Any]:
+    return {
+        "view": one.name,
+        "bundle": one.bundle,
+        "accept_below": one.limits.accept_below,
+        "reject_above": one.limits.reject_above,
+        "bundle_accept_below": one.bundle_limits.accept_below,
+        "bundle_reject_above": one.bundle_limits.reject_above,
+        "roi": one.roi,
+        "commissioned": one.commissioned,
+        "catalogue": one.catalogue,
+        "catalogue_accepts": one.excuses,
     }
 
 
