@@ -95,7 +95,12 @@ def _shown(what: str, total: int, *, hidden: bool) -> Progress:
     def tracked(listed: Iterable[Listed]) -> Iterable[Listed]:
         console = Console(stderr=True)
         return track(
-            listed, total=total, description=what, console=console, disable=hidden or not total, transient=True
+            listed,
+            total=total,
+            description=what,
+            console=console,
+            disable=hidden or not (total and console.is_terminal),
+            transient=True,
         )
 
     return tracked

@@ -182,7 +182,12 @@ class _Shown:
 
     def __call__(self, items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
         yield from track(
-            items, total=total, description=what, console=self._console, disable=self._hidden, transient=True
+            items,
+            total=total,
+            description=what,
+            console=self._console,
+            disable=self._hidden or not self._console.is_terminal,
+            transient=True,
         )
 
 
