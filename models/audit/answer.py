@@ -20,6 +20,10 @@ _GOOD_PARTS_MIN: Final = 10
 _GROUPS_MIN: Final = 2
 _CHANCE: Final = 0.5
 _NAMED: Final = 3
+_CHOSE_LIMITS: Final = (
+    "Its limits were chosen on the scores of these very pictures: rates under them, and their intervals, flatter. "
+    "Judge pictures that chose nothing."
+)
 _EXCUSED: Final = (
     "Its catalogue accepts blemishes that the bundle does not: no claimed risk covers them, and a live line refuses it "
     "unless the recipe opts in. Its limit samples prove it, and the figures here."
@@ -182,6 +186,8 @@ def _rivals(evidence: Evidence) -> Iterator[Reason]:
 
 def _evidence_itself(evidence: Evidence) -> Iterator[Reason]:
     yield from _known_pictures(evidence)
+    if evidence.subject.chose_limits:
+        yield Reason(weight=Weight.OPEN, text=_CHOSE_LIMITS)
     if len(by_group(evidence.parts)) < _GROUPS_MIN:
         yield Reason(
             weight=Weight.OPEN,

@@ -8,6 +8,7 @@ from edge.core.statistics import Interval, group_bootstrap
 from edge.core.types import Limits
 from models.audit.answer import Answer, Evidence, answer
 from models.audit.classical import ClassicalResult
+from models.audit.expected import ExpectedRisk, expected_risk
 from models.audit.incumbent import Comparison
 from models.audit.people import Opinion, PeopleResult, compare_people
 from models.audit.prior import AtPrior, at_prior
@@ -39,8 +40,8 @@ class Audit:
 
     ``evaluation`` is the object of ``evaluate --json`` (docs/evaluation.md), ``baselines.classical`` included;
     ``auroc_interval`` draws whole groups anew, as its ``group_bootstrap95``. ``priors`` holds the stated prior's
-    figures, then those of another one where it was asked for; it is empty where the stated one is 0 or 1. Findings that
-    were not asked for are None or empty.
+    figures, then those of another one where it was asked for; it is empty where the stated one is 0 or 1. ``expected``
+    says in words why there is nothing to expect where that is so. Findings that were not asked for are None or empty.
     """
 
     subject: Subject
@@ -55,6 +56,7 @@ class Audit:
     classes: tuple[ClassRow, ...]
     reliability: Reliability | None
     priors: tuple[AtPrior, ...]
+    expected: ExpectedRisk | str
     classical: ClassicalResult
     comparison: Comparison | None
     people: PeopleResult | None
@@ -121,6 +123,7 @@ def audit_judgements(
         classes=class_rows(matched, parts),
         reliability=reliability(images, subject.prior),
         priors=_at_priors(subject.prior, prior, limits, rates),
+        expected=expected_risk(images, parts, limits, subject),
         classical=compared,
         comparison=comparison,
         people=compare_people(opinions, images) if opinions else None,

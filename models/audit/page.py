@@ -6,6 +6,7 @@ from typing import Final
 from models.audit.answer import Trust, Weight
 from models.audit.audit import Audit
 from models.audit.cases import worst_cases
+from models.audit.expected import expected_section
 from models.audit.markup import Html, cell, heading, html, joined, paragraph, table
 from models.audit.pictures import ReportPicture
 from models.audit.rivals import incumbent_section, people_section, rates_section
@@ -48,6 +49,7 @@ def render_report(audit: Audit, pictures: Mapping[str, ReportPicture]) -> str:
             scores_section(audit),
             tables_section(audit),
             calibration_section(audit),
+            expected_section(audit.expected),
             incumbent_section(audit),
             people_section(audit),
             repeat_section(audit),

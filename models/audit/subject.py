@@ -58,6 +58,7 @@ class Subject:
         trained_on: Whether the network was trained on this very set of pictures.
         trained_files: Those of the pictures that it was trained on; None where the bundle does not tell.
         commissioned_files: Those that set or proved a view's commissioned rules; None where no file tells.
+        chose_limits: Whether the limits were chosen on the scores of these very pictures.
         date: When, in words.
     """
 
@@ -72,6 +73,7 @@ class Subject:
     trained_on: bool = False
     trained_files: tuple[str, ...] | None = None
     commissioned_files: tuple[str, ...] | None = None
+    chose_limits: bool = False
     date: str = ""
 
 

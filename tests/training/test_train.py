@@ -105,6 +105,12 @@ def test_any_product_gives_a_bundle_that_works_and_a_run_that_was_cut_short_goes
     assert [fold.manifest.name for fold in folds] == [f"plates-without-{number}" for number in range(4)]
     assert len({fold.model for fold in (*folds, read)}) == 5
     metrics = json.loads(read.metrics)
+    card = " ".join(read.card.split())
+    assert "on average over draws of 6 such defective parts and a next one" in card
+    assert "with a chance of at most 14.3%. To bring it to 5% takes 19 parts" in card
+    assert "| bad | " in card
+    assert metrics["limits"]["expected"]["parts_missing"] == 13
+    assert "chosen on the scores of these very pictures" in read.report
     assert metrics["half_light"]["good"]["pictures"] == 12
     assert "per_image" not in metrics["photo_out_of_fold"]
     assert "<html" in read.report
