@@ -212,7 +212,7 @@ def _limits(rule: Rule) -> str:
         ("contrast", rule.accept_contrast_below, ""),
     )
     told = " and ".join(f"{name} below {limit:g}{unit}" for name, limit, unit in given if limit is not None)
-    return f"accepts {told}, {rule.count_max} at most"
+    return f"accepts {told}, at most {rule.count_max} in a picture"
 
 
 def _scores(score: float | None, plain: float | None) -> str:

@@ -106,12 +106,13 @@ def manifest(**changes: Any) -> Manifest:
     return bundles.manifest(**(EMBEDDED | content | changes))
 
 
-def write(folder: Path, **changes: Any) -> Bundle:
+def write(folder: Path, metrics: object = None, **changes: Any) -> Bundle:
     """Write a bundle whose golden picture is reproduced; needs :class:`ArithmeticInterpreter` in the runtime."""
     described = manifest(**changes)
     network = b"embedding" if described.output.embedding else b"alone"
     encoded = cv2.imencode(".png", part(0))[1].tobytes()
     content = bundles.members() | {"model.tflite": network, "golden/01.png": encoded}
+    content |= {} if metrics is None else {"metrics.json": json.dumps(metrics).encode()}
     path = folder / described.file_name
     path.write_bytes(pack(described, content))
     golden = expectation("golden/01.png", encoded, Detector.load(read_bundle(path)))

@@ -168,7 +168,7 @@ def test_the_check_shows_rules_and_samples(bundle: Path, write) -> None:
     done = run("catalogue", "check", write(), "--bundle", bundle)
     assert done.exit_code == 0
     assert (
-        "rule zone all, class scratch: accepts length below 15 px, 1 at most; samples: accept 1, reject 1"
+        "rule zone all, class scratch: accepts length below 15 px, at most 1 in a picture; samples: accept 1, reject 1"
         in done.stdout
     )
     assert "sample long.png: reject wanted, reject at score" in done.stdout
