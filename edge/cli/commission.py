@@ -1,18 +1,18 @@
 """``linegate commission``: what a product's good parts look like at this station, proved on known defects."""
 
 import json as json_format
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
-from rich.console import Console
-from rich.progress import track
 
 from edge.cli.common import BundleOption, Exit, JsonOption, RoiOption, explained, fail
+from edge.cli.progress import shown
 from edge.core.claims import parts_needed
-from edge.inspector.commissioning import Listed, Observed, Progress, list_challenge, list_goods, observe, refuse_shared
+from edge.inspector.commissioning import Observed, list_challenge, list_goods, observe, refuse_shared
 from edge.inspector.judging import Roi
 from edge.inspector.station import software_version
 from models.bundle import Bundle, read_bundle
@@ -71,8 +71,10 @@ def commission(
             listed = list_goods(goods, view), list_challenge(challenge, view) if challenge else ()
             detector = Detector.load(loaded)
             verify_golden(loaded, detector)
-            good = observe(detector, listed[0], roi, _shown("goods", len(listed[0]), hidden=json))
-            known = observe(detector, listed[1], roi, _shown("known defects", len(listed[1]), hidden=json))
+            good, known = (
+                observe(detector, some, roi, partial(shown, total=len(some), what=what, hidden=json))
+                for some, what in zip(listed, ("goods", "known defects"), strict=True)
+            )
             _refuse_few(good, minimum_goods)
             refuse_shared(good, known)
             network = Network(manifest=loaded.manifest, quantisation=detector.quantisation)
@@ -89,21 +91,6 @@ def commission(
         typer.echo(json_format.dumps(_summary(out, stored), allow_nan=False))
         return
     _print(out, stored, bundle)
-
-
-def _shown(what: str, total: int, *, hidden: bool) -> Progress:
-    def tracked(listed: Iterable[Listed]) -> Iterable[Listed]:
-        console = Console(stderr=True)
-        return track(
-            listed,
-            total=total,
-            description=what,
-            console=console,
-            disable=hidden or not (total and console.is_terminal),
-            transient=True,
-        )
-
-    return tracked
 
 
 def _refuse_few(goods: Observed, minimum: int) -> None:

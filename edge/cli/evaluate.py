@@ -1,15 +1,13 @@
 """``linegate evaluate``: how pictures are judged as on the line, and whether that can be trusted."""
 
 import json as json_format
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import track
 
 from edge.cli.common import (
     DEFAULT_CONFIG,
@@ -21,6 +19,7 @@ from edge.cli.common import (
     fail,
     load_or_exit,
 )
+from edge.cli.progress import shown
 from edge.inspector.auditing import AuditRequest, audit_views, write_audit
 from edge.inspector.judging import Roi
 from edge.inspector.recipes import load_recipes
@@ -28,8 +27,6 @@ from edge.inspector.views import LoadedView, Shelf, trial_view
 from models.audit import Audit, SubjectView, figures
 from models.audit.incumbent import MARGIN
 from models.audit.writing import REPORT, prepare_folder
-
-Item = TypeVar("Item")
 
 _WHAT_JUDGES = (
     "name what is to judge: either --bundle FILE, with --commissioned, --catalogue and --roi if the view has them, or "
@@ -116,7 +113,7 @@ def evaluate(
             margin=margin,
             date=datetime.now(UTC).date().isoformat(),
         )
-        audit = audit_views(request, _Shown(hidden=json))
+        audit = audit_views(request, partial(shown, hidden=json))
         if report is not None:
             write_audit(audit, data, report)
     if json:
@@ -171,24 +168,6 @@ def _incumbents(
     return tuple(
         trial_view(shelf, bundle, commissioned=commissioned, roi=view.roi, view=view.camera or None) for view in views
     )
-
-
-class _Shown:
-    """A bar on standard error for each stage."""
-
-    def __init__(self, *, hidden: bool) -> None:
-        self._hidden = hidden
-        self._console = Console(stderr=True)
-
-    def __call__(self, items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
-        yield from track(
-            items,
-            total=total,
-            description=what,
-            console=self._console,
-            disable=self._hidden or not self._console.is_terminal,
-            transient=True,
-        )
 
 
 def _print(audit: Audit, report: Path | None) -> None:

@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import Progress, TaskID
+from rich.progress import Progress
 
 from camera.errors import CameraError
 from camera.image_file import ImageLimits, read_image
 from camera.source import Image
 from edge.cli.common import JsonOption, explained
+from edge.cli.progress import counted_in
 from edge.inspector.evaluation import read_dataset
 from models.audit.writing import prepare_folder, write_report
 from models.bundle import read_bundle
@@ -43,14 +44,6 @@ def pod(
     Choose pictures of parts that the bundle was not trained on, or say so when you show the figures.
     """
     with explained(), Progress(console=Console(stderr=True), disable=json) as progress:
-        tasks: dict[str, TaskID] = {}
-
-        def show(what: str, done: int, whole: int) -> None:
-            task = tasks.get(what)
-            if task is None:
-                task = tasks[what] = progress.add_task(what, total=whole)
-            progress.update(task, completed=done, total=whole)
-
         if out is not None:
             prepare_folder(out)
         loaded = read_bundle(bundle)
@@ -68,7 +61,9 @@ def pod(
             judge=f"{loaded.label}, accept below {limits.accept_below:.4f}, reject above {limits.reject_above:.4f}",
             bases=f"{len(bases)} good pictures of {data.resolve().name}{'' if only is None else f', groups {only}'}",
         )
-        study = run_study(bases, detector_judge(Detector.load(loaded), limits), provenance, seed=seed, progress=show)
+        study = run_study(
+            bases, detector_judge(Detector.load(loaded), limits), provenance, seed=seed, progress=counted_in(progress)
+        )
         if out is not None:
             page = _PAGE.format(title=loaded.label, body=study.html)
             write_report(out, page, json_format.dumps(study.summary, indent=1, allow_nan=False) + "\n")

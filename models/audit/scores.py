@@ -15,6 +15,8 @@ from models.audit.wording import NONE, number, share
 from models.evaluation import JudgedImage
 
 _GROUPS_SHOWN: Final = 30
+_THREE_DIGITS: Final = 100.0
+"""From here on counts have no decimal: three digits are enough."""
 
 
 def scores_section(audit: Audit) -> Html:
@@ -209,7 +211,7 @@ def _shipped(value: float | None, interval: Interval | None) -> str:
 def _expected(found: Expected | None) -> str:
     if found is None:
         return NONE
-    digits = 1 if found.interval[1] < 100.0 else 0  # noqa: PLR2004  # three digits are enough
+    digits = 1 if found.interval[1] < _THREE_DIGITS else 0
     return f"{found.count:.{digits}f} ({found.interval[0]:.{digits}f} to {found.interval[1]:.{digits}f})"
 
 

@@ -17,9 +17,7 @@ SCRATCH = (60, 180, 255)
 FAINT = (60, 60, 112)
 
 
-@pytest.fixture(autouse=True)
-def interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("models.runtime.Interpreter", networks.ArithmeticInterpreter)
+pytestmark = pytest.mark.usefixtures("arithmetic_network")
 
 
 @pytest.fixture

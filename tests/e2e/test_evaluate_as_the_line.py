@@ -26,14 +26,7 @@ from tests.support.networks import PictureFolder, part
 SCRATCHED, CLEAN = (60, 180, 255), part(0)
 
 
-@pytest.fixture(autouse=True)
-def interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("models.runtime.Interpreter", networks.ArithmeticInterpreter)
-
-
-@pytest.fixture
-def bundle(tmp_path: Path) -> Path:
-    return tmp_path / networks.write(tmp_path).manifest.file_name
+pytestmark = pytest.mark.usefixtures("arithmetic_network")
 
 
 @pytest.fixture

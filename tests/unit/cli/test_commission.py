@@ -15,15 +15,7 @@ from tests.support.commissioned import SCRATCH, SLOT, add_goods, add_known_defec
 from tests.support.commissioned import run as run_command
 from tests.support.networks import PictureFolder
 
-
-@pytest.fixture(autouse=True)
-def interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("models.runtime.Interpreter", networks.ArithmeticInterpreter)
-
-
-@pytest.fixture
-def bundle(tmp_path: Path) -> Path:
-    return tmp_path / networks.write(tmp_path).manifest.file_name
+pytestmark = pytest.mark.usefixtures("arithmetic_network")
 
 
 @pytest.fixture

@@ -39,14 +39,7 @@ always_reject = true
 """
 
 
-@pytest.fixture(autouse=True)
-def interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("models.runtime.Interpreter", networks.ArithmeticInterpreter)
-
-
-@pytest.fixture
-def bundle(tmp_path: Path) -> Path:
-    return tmp_path / networks.write(tmp_path).manifest.file_name
+pytestmark = pytest.mark.usefixtures("arithmetic_network")
 
 
 @pytest.fixture

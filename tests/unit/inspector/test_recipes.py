@@ -17,15 +17,7 @@ from tests.support import networks
 from tests.support.commissioned import SCRATCH, SLOT, commissioned_file, recipe_table, run, station_file
 from tests.support.networks import PictureFolder
 
-
-@pytest.fixture(autouse=True)
-def interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("models.runtime.Interpreter", networks.ArithmeticInterpreter)
-
-
-@pytest.fixture
-def bundle(tmp_path: Path) -> Path:
-    return tmp_path / networks.write(tmp_path).manifest.file_name
+pytestmark = pytest.mark.usefixtures("arithmetic_network")
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from tests.support.commissioned import SCRATCH
 
 
 @pytest.fixture(autouse=True)
-def interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("models.runtime.Interpreter", networks.ArithmeticInterpreter)
+def _arithmetic(arithmetic_network: None) -> None:
+    """Every test here judges by it."""
 
 
 @pytest.fixture
