@@ -65,7 +65,7 @@ def judge_dataset(folder: Path, dataset: Dataset, views: Sequence[LoadedView]) -
         except CameraError as error:
             yield JudgedImage(entry=entry, decision=Decision.CANNOT_JUDGE, code=error.code, score=None)
             continue
-        yield _judge(image, entry, view_of(entry, views), _mask(folder, entry, image.shape[:2]))
+        yield _judge(image, entry, view_of(entry, views), read_mask(folder, entry, image.shape[:2]))
 
 
 def judge_again(
@@ -154,7 +154,7 @@ def _judge(
     )
 
 
-def _mask(folder: Path, entry: DatasetImage, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
+def read_mask(folder: Path, entry: DatasetImage, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
     """Return the mask of a picture's defects where the folder holds one of the picture's size."""
     file = (folder / "masks" / entry.file).with_suffix(".png")
     if not file.is_file():

@@ -62,10 +62,9 @@ def described(
         date: Printed as it is.
     """
     hashes = hash_pictures(folder, dataset)
-    prints = {entry.file: picture_print(hashes[entry.file]) for entry in chosen.images if entry.file in hashes}
+    judged = {entry.file: hashes[entry.file] for entry in chosen.images if entry.file in hashes}
     bundles = {view.bundle.sha256: view.bundle for view in views}.values()
     priors = {bundle.manifest.calibration.prior for bundle in bundles}
-    trained = [trained_prints(bundle) for bundle in bundles]
     return Subject(
         bundle=", ".join(bundle.label for bundle in bundles),
         product=", ".join(dict.fromkeys(bundle.manifest.product for bundle in bundles)),
@@ -78,10 +77,15 @@ def described(
         claim=_claim(views),
         parts_needed=parts_needed(ESCAPE_LOOSEST),
         trained_on=any(_listed(folder, bundle, dataset, hashes.values()) for bundle in bundles),
-        trained_files=_among(prints, trained),
-        commissioned_files=_among(prints, [_commissioning_prints(view) for view in views]),
+        trained_files=trained_files(judged, views),
+        commissioned_files=_among(judged, [_commissioning_prints(view) for view in views]),
         date=date,
     )
+
+
+def trained_files(hashes: Mapping[str, str], views: Sequence[LoadedView]) -> tuple[str, ...] | None:
+    """Return which files (SHA-256 by name) a view's network was trained on; None where no bundle tells."""
+    return _among(hashes, [trained_prints(view.bundle) for view in views])
 
 
 def _refuse_incomplete(dataset: Dataset, cameras: Sequence[str]) -> None:
@@ -147,13 +151,13 @@ def _claim(views: Sequence[LoadedView]) -> Claim | None:
     )
 
 
-def _among(prints: Mapping[str, str], known: Iterable[frozenset[str] | None]) -> tuple[str, ...] | None:
+def _among(hashes: Mapping[str, str], known: Iterable[frozenset[str] | None]) -> tuple[str, ...] | None:
     """Return the files whose print is known; None where nobody tells what is."""
     told = [one for one in known if one is not None]
     if not told:
         return None
     everything = frozenset().union(*told)
-    return tuple(file for file, own in prints.items() if own in everything)
+    return tuple(file for file, sha256 in hashes.items() if picture_print(sha256) in everything)
 
 
 def _commissioning_prints(view: LoadedView) -> frozenset[str] | None:

@@ -137,10 +137,26 @@ class PictureFolder:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._entries: list[dict[str, object]] = []
+        self._boxes: list[dict[str, object]] = []
         (folder / "images").mkdir(parents=True)
 
     def add(self, file: str, picture: np.ndarray, verdict: str, **fields: object) -> Self:
         cv2.imwrite(str(self.folder / "images" / file), picture)
         self._entries.append({"id": len(self._entries), "file_name": file, "verdict": verdict, **fields})
-        (self.folder / "annotations.json").write_text(json.dumps({"images": self._entries}))
+        return self._written()
+
+    def label(self, file: str, category: str, box: tuple[int, int, int, int]) -> Self:
+        """Label a defect of a picture (x, y, width, height); a category's id is its name."""
+        [identity] = [entry["id"] for entry in self._entries if entry["file_name"] == file]
+        self._boxes.append({"image_id": identity, "category_id": category, "bbox": list(box)})
+        return self._written()
+
+    def _written(self) -> Self:
+        names = dict.fromkeys(str(box["category_id"]) for box in self._boxes)
+        content = {
+            "images": self._entries,
+            "annotations": self._boxes,
+            "categories": [{"id": name, "name": name} for name in names],
+        }
+        (self.folder / "annotations.json").write_text(json.dumps(content))
         return self
