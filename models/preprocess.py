@@ -15,6 +15,8 @@ Region = tuple[int, int, int, int]
 
 SIDE_MAX: Final = 16384
 _COLOUR_CHANNELS: Final = 3
+_GREY_AXES: Final = 2
+_COLOUR_AXES: Final = 3
 _HALVING: Final = 2.0
 _LEVEL_SAMPLES = 128
 _GAIN_STEPS = 256
@@ -113,7 +115,7 @@ def prepare(
     Raises:
         PictureError: It is no such picture, or the region is not inside it.
     """
-    used = _cropped(_checked(picture), region)
+    used = cropped(_checked(picture), region)
     height, width = used.shape[:2]
     usable = half if region is None and size.colour and used.shape[:2] == _doubled(half) else None
     scaled = _scaled(_coloured(used, size.colour), size, usable)
@@ -133,26 +135,8 @@ def prepare(
     return Prepared(pixels=canvas, geometry=geometry)
 
 
-def to_int8(pixels: Pixels) -> NDArray[np.int8]:
-    """Return the quantised input: (x - 128) / 128 at a scale of 1/128 is the byte with its top bit flipped."""
-    return np.bitwise_xor(pixels, np.uint8(0x80)).view(np.int8)
-
-
-def _checked(picture: Pixels) -> Pixels:
-    shape: tuple[int, ...] = getattr(picture, "shape", ())
-    channels_right = len(shape) == 2 or (len(shape) == 3 and shape[2] in {1, _COLOUR_CHANNELS})  # noqa: PLR2004  # axes
-    if not channels_right or picture.dtype != np.uint8:
-        raise PictureError(
-            f"a picture is height x width x 3 (or grey) in uint8, not {shape} in {getattr(picture, 'dtype', None)}"
-        )
-    if not (0 < shape[0] <= SIDE_MAX and 0 < shape[1] <= SIDE_MAX):
-        raise PictureError(
-            f"a picture of {shape[1]} x {shape[0]} pixels cannot be judged; sides go from 1 to {SIDE_MAX}"
-        )
-    return picture
-
-
-def _cropped(picture: Pixels, region: Region | None) -> Pixels:
+def cropped(picture: Pixels, region: Region | None) -> Pixels:
+    """Return the region of a picture, all of it by default; raises :class:`PictureError` where it is not inside."""
     if region is None:
         return picture
     x, y, width, height = region
@@ -164,8 +148,33 @@ def _cropped(picture: Pixels, region: Region | None) -> Pixels:
     return picture[y : y + height, x : x + width]
 
 
+def channel_mean(picture: Pixels) -> NDArray[np.float32]:
+    """Return the mean of a picture's channels, height x width; of a grey one its levels."""
+    values = picture.astype(np.float32)
+    return values if values.ndim == _GREY_AXES else np.asarray(values.mean(axis=2), np.float32)
+
+
+def to_int8(pixels: Pixels) -> NDArray[np.int8]:
+    """Return the quantised input: (x - 128) / 128 at a scale of 1/128 is the byte with its top bit flipped."""
+    return np.bitwise_xor(pixels, np.uint8(0x80)).view(np.int8)
+
+
+def _checked(picture: Pixels) -> Pixels:
+    shape: tuple[int, ...] = getattr(picture, "shape", ())
+    channels_right = len(shape) == _GREY_AXES or (len(shape) == _COLOUR_AXES and shape[2] in {1, _COLOUR_CHANNELS})
+    if not channels_right or picture.dtype != np.uint8:
+        raise PictureError(
+            f"a picture is height x width x 3 (or grey) in uint8, not {shape} in {getattr(picture, 'dtype', None)}"
+        )
+    if not (0 < shape[0] <= SIDE_MAX and 0 < shape[1] <= SIDE_MAX):
+        raise PictureError(
+            f"a picture of {shape[1]} x {shape[0]} pixels cannot be judged; sides go from 1 to {SIDE_MAX}"
+        )
+    return picture
+
+
 def _coloured(picture: Pixels, colour: bool) -> Pixels:
-    grey = picture.ndim == 2 or picture.shape[2] == 1  # noqa: PLR2004  # axes
+    grey = picture.ndim == _GREY_AXES or picture.shape[2] == 1
     if colour == (not grey):
         return picture
     code = cv2.COLOR_GRAY2BGR if grey else cv2.COLOR_BGR2GRAY

@@ -9,12 +9,12 @@ from camera.errors import CameraError
 from camera.folder import list_pictures
 from camera.image_file import ImageLimits, read_image
 from camera.quality import half_size, measure
-from camera.source import Image
 from edge.core.codes import describe
 from edge.core.dataset import DatasetError, DatasetImage, Truth
 from edge.core.quality import quality_fault
 from edge.inspector.evaluation import ANNOTATIONS, read_dataset
 from edge.inspector.judging import Roi
+from models.bundle.prints import sorted_prints
 from models.commissioning.commission import Observation
 from models.commissioning.distinct import Seen, distinct_parts, thumbnail
 from models.commissioning.errors import CommissioningError, CommissioningRefusedError
@@ -22,6 +22,7 @@ from models.commissioning.judge import Looks, looks
 from models.commissioning.record import FILE_NAME_MAX, NAMED_MAX, PictureSet
 from models.detector import Detector
 from models.errors import PictureError
+from models.preprocess import cropped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +60,7 @@ class Observed:
             parts=self.parts,
             sha256=hashlib.sha256("".join(sorted(self.hashes)).encode("ascii")).hexdigest(),
             unused=tuple(self.unused)[:NAMED_MAX],
+            prints=tuple(sorted_prints(self.hashes)),
         )
 
 
@@ -117,7 +119,7 @@ def observe(detector: Detector, listed: Sequence[Listed], roi: Roi | None, progr
         except PictureError as error:
             raise CommissioningError(f"{picture.path}: {error}") from error
         files.append(picture)
-        seen.append(Seen(part=picture.part, group=picture.group, thumbnail=thumbnail(_inside(image, roi))))
+        seen.append(Seen(part=picture.part, group=picture.group, thumbnail=thumbnail(cropped(image, roi))))
         hashes[digest] = picture.file
     observations = tuple(
         Observation(file=picture.file, part=part, looks=look)
@@ -162,13 +164,6 @@ def _listed(folder: Path, entry: DatasetImage) -> Listed:
 def _printable(name: str) -> str:
     """Return a file's name as it can be written down: bytes that are no UTF-8 spelt out, an endless one cut short."""
     return name.encode("utf-8", "backslashreplace").decode("utf-8")[:FILE_NAME_MAX]
-
-
-def _inside(image: Image, roi: Roi | None) -> Image:
-    if roi is None:
-        return image
-    x, y, width, height = roi
-    return image[y : y + height, x : x + width]
 
 
 def _digest(path: Path) -> str:

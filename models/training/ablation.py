@@ -23,6 +23,7 @@ from edge.core.statistics import auroc_within_group
 from models.postprocess import top_mean
 from models.training.assembly import make_manifest
 from models.training.evidence import ScoredPicture, collect_evidence, ranking, scored
+from models.training.files import held, open_folder
 from models.training.finishing import decide, quantised
 from models.training.gathering import Gathered, gather
 from models.training.jobs import Job, Plan, outcome_of
@@ -72,15 +73,17 @@ def ablate(settings: TrainingSettings, variants: Sequence[Variant], progress: Pr
 
     Raises:
         DatasetError: The data cannot be trained on.
-        ModelError: A network cannot be fitted or stored.
+        ModelError: A network cannot be fitted or stored, or another run works in the work folder.
     """
-    rows = []
-    for number, variant in enumerate(variants):
-        progress("variants", number, len(variants))
-        varied = _varied(settings, variant)
-        rows.append(_row(varied, variant, gather(varied, progress), progress))
-    progress("variants", len(variants), len(variants))
-    return rows
+    open_folder(settings.work)
+    with held(settings.work):
+        rows = []
+        for number, variant in enumerate(variants):
+            progress("variants", number, len(variants))
+            varied = _varied(settings, variant)
+            rows.append(_row(varied, variant, gather(varied, progress), progress))
+        progress("variants", len(variants), len(variants))
+        return rows
 
 
 def _row(settings: TrainingSettings, variant: Variant, gathered: Gathered, progress: Progress) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+from models.bundle.prints import TRAINED_PICTURES
 from models.training.assembly import make_manifest, with_novelty, write
 from models.training.evidence import Evidence
 from models.training.files import open_folder
@@ -55,7 +56,11 @@ def _write(settings: TrainingSettings, gathered: Gathered, evidence: Evidence, o
     groups = ", ".join(group for group in gathered.folds[left_out] if not group.startswith("virtual-"))
     card = f"# {path.stem}\n\nA student of the run that never saw {groups or 'its fold'}; for trials alone.\n"
     golden = golden_pictures(settings, gathered.store)
-    write(path, detector, golden, {"left_out": list(gathered.folds[left_out])}, (card, card))
+    metrics = {
+        "left_out": list(gathered.folds[left_out]),
+        TRAINED_PICTURES: gathered.prints(without=gathered.folds[left_out]),
+    }
+    write(path, detector, golden, metrics, (card, card))
 
 
 def _fold_name(settings: TrainingSettings, fold: int) -> str:

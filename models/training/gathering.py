@@ -3,7 +3,7 @@
 import hashlib
 import json
 import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -12,6 +12,7 @@ import numpy as np
 
 from camera.virtual import DEFECT_CLASSES
 from edge.core.dataset import Dataset, DatasetError
+from models.bundle.prints import sorted_prints
 from models.preprocess import Exposure, InputSize, mean_level
 from models.training.data_check import check_folder
 from models.training.data_findings import DataCheck
@@ -28,6 +29,7 @@ from models.training.pictures import (
     fill_store,
     input_size,
     photo,
+    photo_name,
     virtual_pictures,
 )
 from models.training.reading import read_picture
@@ -45,8 +47,9 @@ class Gathered:
     """The pictures of a run.
 
     ``key`` names them: the same data at the same size has the same key. ``folds`` hold the groups that are left out
-    together; ``exposure`` is how bright every picture was made; ``checks`` what was found about each folder;
-    ``independent`` says whether the data names its groups, so that a claim may rest on them.
+    together; ``exposure`` is how bright every picture was made; ``checks`` what was found about each folder; ``hashes``
+    the SHA-256 of each photo's file by the photo's name; ``independent`` says whether the data names its groups, so
+    that a claim may rest on them.
     """
 
     store: PictureStore
@@ -57,7 +60,16 @@ class Gathered:
     sources: tuple[Source, ...]
     key: str
     checks: tuple[DataCheck, ...]
+    hashes: Mapping[str, str]
     independent: bool
+
+    def prints(self, without: Collection[str] = ()) -> list[str]:
+        """Return the prints of all photos (:mod:`models.bundle.prints`) but those of the groups left out."""
+        return sorted_prints(
+            self.hashes[entry.name]
+            for entry in self.store.entries
+            if entry.name in self.hashes and entry.group not in without
+        )
 
 
 def gather(settings: TrainingSettings, progress: Progress) -> Gathered:
@@ -68,6 +80,7 @@ def gather(settings: TrainingSettings, progress: Progress) -> Gathered:
     Raises:
         DatasetError: A folder cannot be trained on; the message lists why, at most twenty faults of it.
     """
+    _refuse_alike(settings.data)
     checks = tuple(check_folder(folder, settings.group_field, progress) for folder in settings.data)
     for check in checks:
         check.raise_errors()
@@ -98,8 +111,23 @@ def gather(settings: TrainingSettings, progress: Progress) -> Gathered:
         sources=sources,
         key=key,
         checks=checks,
+        hashes={
+            photo_name(folder, file): sha256
+            for folder, check in zip(settings.data, checks, strict=True)
+            for file, sha256 in check.hashes.items()
+        },
         independent=bool(datasets) and all(dataset.group_field is not None for dataset in datasets),
     )
+
+
+def _refuse_alike(folders: Sequence[Path]) -> None:
+    names = [folder.name for folder in folders]
+    for folder in folders:
+        if names.count(folder.name) > 1:
+            raise DatasetError(
+                f"{folder}: two folders are called {folder.name!r}, by which a run tells their pictures apart; give "
+                "one of them another name, or name it once"
+            )
 
 
 def _classes(settings: TrainingSettings, datasets: Sequence[Dataset]) -> tuple[str, ...]:

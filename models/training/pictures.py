@@ -131,6 +131,11 @@ def normalise(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     return (pixels.astype(np.float32) - 128.0) / 128.0
 
 
+def photo_name(folder: Path, file: str) -> str:
+    """Return the name by which a run knows a picture of one of its folders."""
+    return f"{folder.name}/{file}"
+
+
 def photo(
     folder: Path, entry: DatasetImage, size: InputSize, classes: Sequence[str], exposure: Exposure | None
 ) -> LabelledPicture:
@@ -156,7 +161,7 @@ def photo(
         labels[_small(region, size) >= _MASK_LEVEL] = value
     known = PictureEntry(
         index=0,
-        name=f"{folder.name}/{entry.file}",
+        name=photo_name(folder, entry.file),
         group=group_name(entry),
         origin="photo",
         truth=entry.truth,

@@ -77,6 +77,8 @@ def test_few_parts_give_no_claim_and_say_how_many_are_missing() -> None:
     chosen = choose_limits(pictures, DecisionSettings(alpha=0.05), independent=True)
     assert chosen.provisional
     assert (chosen.claimed.escape.parts, chosen.claimed.escape.parts_missing) == (1, 58)
+    assert chosen.expected is not None
+    assert (chosen.expected.score, chosen.expected.parts_missing) == (None, 18)
     limits = decision_limits(chosen, calibrate(pictures, 8), DecisionSettings())
     assert limits.risk_claim is None
     assert limits.accept_below < limits.reject_above
@@ -89,16 +91,29 @@ def test_many_parts_give_the_lowest_defective_score_with_its_claim() -> None:
     claim = decision_limits(chosen, calibrate(pictures, 8), DecisionSettings()).risk_claim
     assert claim is not None
     assert (claim.escape_upper, claim.confidence, claim.defective_parts) == (0.05, 0.95, 60)
-    assert choose_limits(pictures, DecisionSettings(alpha=0.05), independent=False).provisional
+    assert chosen.expected is not None
+    assert (chosen.expected.rank, chosen.expected.score) == (3, 4.0)
+    unknown = choose_limits(pictures, DecisionSettings(alpha=0.05), independent=False)
+    assert (unknown.provisional, unknown.expected) == (True, None)
+
+
+def test_nested_limits_follow_the_rule_of_the_final_ones() -> None:
+    settings = DecisionSettings(alpha=0.05)
+    pictures = [one for number in range(120) for one in scores(f"part{number}", [5.0 + number], [-6.0 - number])]
+    pictures += [one for number in range(2) for one in scores(f"faint{number}", [0.5], [])]
+    folds = [[f"part{number}" for number in range(60)] + ["faint0"], [f"part{number}" for number in range(60, 120)]]
+    claimed = nested_counts(pictures, [*folds, ["faint1"]], settings, independent=True)
+    by_thumb = nested_counts(pictures, [*folds, ["faint1"]], settings, independent=False)
+    assert (claimed["bad"]["cannot_judge"], by_thumb["bad"]["cannot_judge"]) == (2, 0)
 
 
 def test_nested_limits_do_not_see_the_fold_that_they_judge() -> None:
     settings = DecisionSettings(accept_share=0.0, reject_share=0.5, margin=1.0)
     pictures = [*scores("a", [4.0, 5.0], [-1.0]), *scores("b", [-0.9], [-0.7, 3.0])]
-    counts = nested_counts(pictures, [["a"], ["b"]], settings)
+    counts = nested_counts(pictures, [["a"], ["b"]], settings, independent=True)
     assert counts["bad"] == {"accept": 0, "reject": 2, "cannot_judge": 1}
     assert counts["good"] == {"accept": 0, "reject": 1, "cannot_judge": 2}
-    alone = nested_counts(scores("a", [4.0], [-1.0]), [["a"]], settings)
+    alone = nested_counts(scores("a", [4.0], [-1.0]), [["a"]], settings, independent=True)
     assert alone["bad"]["cannot_judge"] == alone["good"]["cannot_judge"] == 1
 
 

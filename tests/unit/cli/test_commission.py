@@ -8,47 +8,29 @@ import cv2
 import numpy as np
 import pytest
 from click.testing import Result
-from typer.testing import CliRunner
 
-from edge.cli.main import app
 from models.commissioning import read_commissioned
 from tests.support import networks
+from tests.support.commissioned import SCRATCH, SLOT, add_goods, add_known_defects
+from tests.support.commissioned import run as run_command
 from tests.support.networks import PictureFolder
 
-SLOT = (200, 90, 110)
-SCRATCH = (60, 180, 255)
-
-
-@pytest.fixture(autouse=True)
-def interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("models.runtime.Interpreter", networks.ArithmeticInterpreter)
-
-
-@pytest.fixture
-def bundle(tmp_path: Path) -> Path:
-    return tmp_path / networks.write(tmp_path).manifest.file_name
+pytestmark = pytest.mark.usefixtures("arithmetic_network")
 
 
 @pytest.fixture
 def goods(tmp_path: Path) -> PictureFolder:
-    folder = PictureFolder(tmp_path / "goods")
-    for part in range(32):
-        folder.add(f"good-{part}.png", networks.part(part, (part % 7, 3 * part % 15, SLOT)), "accept")
-    return folder
+    return add_goods(PictureFolder(tmp_path / "goods"))
 
 
 @pytest.fixture
 def challenge(tmp_path: Path) -> PictureFolder:
-    folder = PictureFolder(tmp_path / "challenge")
-    for part in range(12):
-        folder.add(f"bad-{part}.png", networks.part(500 + part, (6 - part % 7, 2 * part % 15, SCRATCH)), "reject")
-    return folder
+    return add_known_defects(PictureFolder(tmp_path / "challenge"))
 
 
 def run(bundle: Path, goods: PictureFolder | Path, out: Path, *arguments: object) -> Result:
     folder = goods if isinstance(goods, Path) else goods.folder
-    given = ["commission", "--bundle", bundle, "--goods", folder, "--out", out, *arguments]
-    return CliRunner().invoke(app, [str(argument) for argument in given])
+    return run_command("commission", "--bundle", bundle, "--goods", folder, "--out", out, *arguments)
 
 
 def test_goods_and_known_defects_become_one_file(bundle, goods, challenge, tmp_path) -> None:

@@ -7,7 +7,8 @@ from models.bundle.manifest import RiskClaim
 from models.commissioning import CommissionedFile, claim_in_force, refusals
 from models.commissioning.commission import commission
 from models.commissioning.record import Origin, PictureSet, recorded
-from tests.unit.models.commissioning.conftest import SLOT, Bench
+from tests.support.commissioned import SLOT
+from tests.unit.models.commissioning.conftest import Bench
 
 PICTURES = PictureSet(pictures=40, used=40, parts=40, sha256="a" * 64, unused=())
 CLAIM = RiskClaim(escape_upper=0.05, confidence=0.95, defective_parts=59)
