@@ -148,14 +148,19 @@ def _remarks(bundle: Bundle, found: Commissioning, goods: Observed, challenge: O
     accepted = counted(found.goods).accept
     if 2 * accepted < goods.parts:
         yield f"only {accepted} of {goods.parts} good parts would be accepted: train a bundle with this product"
+    if challenge.independent < challenge.parts:
+        yield (
+            f"the {challenge.parts} parts with known defects are of {challenge.independent} groups: parts of one group "
+            "resemble each other and count as one for a claim of risk"
+        )
     if found.claim is None:
         yield f"it claims no risk of its own: {_needed(goods, challenge)}"
 
 
 def _needed(goods: Observed, challenge: Observed) -> str:
     risk = max(RISKS)
-    missing = parts_needed(risk, CONFIDENCE) - challenge.parts
-    needs = [f"{missing} more parts with known defects"] if missing > 0 else []
+    missing = parts_needed(risk, CONFIDENCE) - challenge.independent
+    needs = [f"{missing} more independent parts with known defects"] if missing > 0 else []
     if goods.parts < GOODS_MIN:
         needs.append(f"{GOODS_MIN - goods.parts} more good parts")
     return f"{' and '.join(needs)} would carry one of {100 * risk:.0f} %"

@@ -15,7 +15,7 @@ from edge.core.quality import quality_fault
 from edge.inspector.evaluation import ANNOTATIONS, read_dataset
 from edge.inspector.judging import Roi
 from models.bundle.prints import sorted_prints
-from models.commissioning.commission import Observation
+from models.commissioning.commission import Observation, independent_parts
 from models.commissioning.distinct import Seen, distinct_parts, thumbnail
 from models.commissioning.errors import CommissioningError, CommissioningRefusedError
 from models.commissioning.judge import Looks, looks
@@ -52,6 +52,11 @@ class Observed:
         """How many distinct parts the used pictures show."""
         return len({observation.part for observation in self.observations})
 
+    @property
+    def independent(self) -> int:
+        """How many independent parts they show: those of one group count as one."""
+        return independent_parts(self.observations)
+
     def described(self) -> PictureSet:
         """Return what the commissioned file says of the folder."""
         return PictureSet(
@@ -61,6 +66,7 @@ class Observed:
             sha256=hashlib.sha256("".join(sorted(self.hashes)).encode("ascii")).hexdigest(),
             unused=tuple(self.unused)[:NAMED_MAX],
             prints=tuple(sorted_prints(self.hashes)),
+            independent=self.independent,
         )
 
 
@@ -122,7 +128,7 @@ def observe(detector: Detector, listed: Sequence[Listed], roi: Roi | None, progr
         seen.append(Seen(part=picture.part, group=picture.group, thumbnail=thumbnail(cropped(image, roi))))
         hashes[digest] = picture.file
     observations = tuple(
-        Observation(file=picture.file, part=part, looks=look)
+        Observation(file=picture.file, part=part, looks=look, group=picture.group)
         for picture, part, look in zip(files, distinct_parts(seen), found, strict=True)
     )
     return Observed(listed=len(listed), observations=observations, hashes=hashes, unused=unused)

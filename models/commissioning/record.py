@@ -51,6 +51,8 @@ class _Part(BaseModel):
 class PictureSet(_Part):
     """The pictures of one folder: listed, used (readable, and good enough to be judged), and distinct parts among them.
 
+    ``independent`` counts the parts on which a claim may rest, those of one group as one; None in older files, in which
+    every distinct part counted.
     ``sha256`` is over the sorted hashes of the files used, ``prints`` are those of each (:mod:`models.bundle.prints`;
     None in files written before there were any); ``unused`` names those that were not.
     """
@@ -61,6 +63,7 @@ class PictureSet(_Part):
     sha256: Sha256
     unused: Annotated[tuple[File, ...], Field(max_length=NAMED_MAX)]
     prints: tuple[Print, ...] | None = None
+    independent: Count | None = None
 
 
 class StoredReference(_Part):
