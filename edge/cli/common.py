@@ -14,6 +14,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from camera.errors import CameraError
+from deploy.provisioning.errors import ProvisioningError
 from edge.config import DEFAULT_PATH, ConfigError, FurtherCheck, LoadedConfig, load_config_file, nothing_further
 from edge.core.dataset import DatasetError
 from edge.inspector.build import UnsafeStartError
@@ -38,7 +39,16 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON only.")]
 
 DEFAULT_CONFIG = DEFAULT_PATH
 
-KNOWN_ERRORS = (CameraError, DatasetError, LedgerError, LinkError, ModelError, RecipeError, SpoolError)
+KNOWN_ERRORS = (
+    CameraError,
+    DatasetError,
+    LedgerError,
+    LinkError,
+    ModelError,
+    ProvisioningError,
+    RecipeError,
+    SpoolError,
+)
 
 
 def fail(message: str, code: Exit = Exit.FAILED) -> NoReturn:

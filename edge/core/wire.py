@@ -32,6 +32,7 @@ AUTO: Final = "evt/auto"
 HEARTBEAT: Final = "evt/heartbeat"
 STATE: Final = "state"
 HISTORY: Final = "hist/result"
+TEST_RESULT: Final = "evt/test"
 
 NAME_PATTERN: Final = r"[a-z0-9-]{1,12}"
 PART_PATTERN: Final = r"[A-Za-z0-9._:/-]{0,24}"
