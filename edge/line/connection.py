@@ -23,6 +23,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from edge.line.delivery import QUEUE, WINDOW, Outgoing, guarded, room
 from edge.line.link import LinkEvents, Message
+from edge.line.reasons import explain
 from edge.line.settings import KEEPALIVE_S, BrokerAddress, LinkSettings, tls_context
 
 LOGGER: Final = logging.getLogger(__name__)
@@ -100,7 +101,7 @@ class Connection:
                 if farewell_told():
                     self._client.disconnect()
         except Exception as error:  # noqa: BLE001 - whatever ends a connection is a reason to make the next one
-            self._end(_advise(str(error) or type(error).__name__))
+            self._end(explain(str(error) or type(error).__name__))
         finally:
             self._shut()
         return self._reason
@@ -161,12 +162,25 @@ class Connection:
                 return
 
     def _send_queued(self) -> None:
-        while self._queue and self._client.socket() is not None:
+        """Send what waits. Behind a packet that the socket has not taken whole it waits here, where it can expire."""
+        while self._queue and self._client.socket() is not None and not self._client.want_write():
             outgoing = self._queue.popleft()
+            if outgoing.expired:
+                self._drop(outgoing)
+                continue
+            if outgoing.token is not None:
+                guarded(self._events.sent, outgoing.token)
             topic = f"{self._settings.base_topic}/{outgoing.topic}"
             info = self._client.publish(topic, outgoing.payload, outgoing.qos, outgoing.retain)
             if outgoing.qos:
                 self._unacknowledged[info.mid] = (outgoing.token, time.monotonic())
+
+    def _drop(self, outgoing: Outgoing) -> None:
+        if outgoing.qos:
+            with self._lock:
+                self._in_flight -= 1
+        if outgoing.token is not None:
+            guarded(self._events.expired, outgoing.token)
 
     def _overdue(self) -> bool:
         """Tell whether the broker owes an answer for too long; ask again for refused subscriptions meanwhile."""
@@ -255,9 +269,9 @@ class Connection:
         self, _client: Client, _data: Any, flags: DisconnectFlags, reason: ReasonCode, _properties: Properties | None
     ) -> None:
         if flags.is_disconnect_packet_from_server:
-            self._end(_advise(f"the broker ended the connection: {reason}"))
+            self._end(explain(f"the broker ended the connection: {reason}"))
         elif self._hint or reason.value != MQTT_FAILURE:
-            self._end(_advise(f"the connection was lost: {self._hint or reason}"))
+            self._end(explain(f"the connection was lost: {self._hint or reason}"))
         elif self.accepted:
             self._end("the broker closed the connection (it stopped, or another client uses the same client id)")
         else:
@@ -278,11 +292,3 @@ class Connection:
         held = self._client.socket()
         if held is not None:
             held.close()
-
-
-def _advise(text: str) -> str:
-    if "certificate" in text.lower() or "ssl" in text.lower():
-        return f"{text}; check line.ca, line.cert, line.key, the broker's host name and the clock"
-    if "taken over" in text.lower():
-        return f"{text}; another client uses the same client id: is this station's name given twice?"
-    return text
