@@ -6,10 +6,12 @@ loop visibly instead of killing a hidden thread; ``publish`` from other threads 
 id is known before its acknowledgement can be read; and a stuck broker can be told from an idle one.
 """
 
+import contextlib
 import logging
 import os
 import select
 import socket
+import ssl
 import threading
 import time
 from collections import deque
@@ -30,6 +32,8 @@ LOGGER: Final = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT_S: Final = 3.0
 TICK_MS: Final = 250
+REFUSAL_MS: Final = 300
+"""How long a broker may take to refuse a client's certificate, or to send its first session ticket."""
 RESUBSCRIBE_S: Final = 2.0
 MQTT_FAILURE: Final = 0x80
 """The first reason code that means failure; paho also gives it for a connection that ended without a reason."""
@@ -210,9 +214,11 @@ class Connection:
 
     def _on_socket_open(self, _client: Client, _data: Any, opened: Any) -> None:
         """Send at once, and have the kernel end a link whose other end no longer answers."""
-        self.reached = True
         opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, KEEPALIVE_S * 1000)
+        if isinstance(opened, ssl.SSLSocket) and opened.version() == "TLSv1.3":
+            _hear_refusal(opened)
+        self.reached = True
 
     def _on_connect(
         self, _client: Client, _data: Any, _flags: ConnectFlags, reason: ReasonCode, properties: Properties | None
@@ -292,3 +298,21 @@ class Connection:
         held = self._client.socket()
         if held is not None:
             held.close()
+
+
+def _hear_refusal(opened: ssl.SSLSocket) -> None:
+    """Let a broker say that it refuses the client's certificate, before anything is sent.
+
+    In TLS 1.3 (RFC 8446, section 4.4.2.4) the handshake is over for the client before the server has judged its
+    certificate. What the client sends meanwhile makes the closing server's kernel reset the connection, and the reason
+    is lost with it. A server that accepts sends session tickets; MQTT servers never speak first.
+
+    Raises:
+        OSError: the broker's refusal.
+    """
+    poller = select.poll()
+    poller.register(opened, select.POLLIN)
+    if poller.poll(REFUSAL_MS):
+        with contextlib.suppress(ssl.SSLWantReadError):
+            if not opened.recv(1):
+                raise ConnectionResetError("the broker closed the connection right after the TLS handshake")

@@ -12,7 +12,6 @@ from paho.mqtt.enums import MQTTProtocolVersion
 from edge.line.connection import CONNECT_TIMEOUT_S, Connection
 from edge.line.delivery import Outgoing, guarded
 from edge.line.link import LinkEvents
-from edge.line.reasons import is_vague
 from edge.line.settings import LinkSettings, check
 
 LOGGER: Final = logging.getLogger(__name__)
@@ -174,8 +173,7 @@ class MqttLink:
             self._dialled = None
         if not self._stop.is_set():
             self._tell(f"no line link to {self._settings.broker} (MQTT {_VERSIONS[protocol]}): {reason}")
-            if self._trouble is None or not is_vague(reason):
-                self._trouble = reason
+            self._trouble = reason
         if was_ready:
             guarded(self._events.disconnected, reason)
         return connection

@@ -13,6 +13,7 @@ _SPOKEN: Final = (
     ("certificate has expired", "the broker's certificate has expired by this machine's clock"),
     ("certificate is not yet valid", "the broker's certificate is not valid yet by this machine's clock"),
     ("mismatch, certificate is not valid for", "the broker's certificate names another host"),
+    ("eof occurred in violation", "the broker closed the connection; if it refuses line.cert, its log says why"),
     ("certificate verify failed", "the broker's certificate was not issued by line.ca"),
 )
 _SILENT: Final = "eof occurred in violation of protocol"
@@ -24,8 +25,6 @@ _SILENT_TEXT: Final = (
 def explain(text: str) -> str:
     """Return what a failure of a connection means and what to do; the library's own words stay in it."""
     lower = text.lower()
-    if _SILENT in lower:
-        return f"{_SILENT_TEXT} ({text}); {_TLS_ADVICE}"
     meaning = next((meaning for words, meaning in _SPOKEN if words in lower), None)
     if meaning is not None:
         return f"{meaning} ({text}); {_TLS_ADVICE}"
@@ -34,11 +33,3 @@ def explain(text: str) -> str:
     if "taken over" in lower:
         return f"{text}; another client uses the same client id: is this station's name given twice?"
     return text
-
-
-def is_vague(reason: str) -> bool:
-    """Tell whether a reason says less than one before it may have said.
-
-    A broker that refuses a certificate says why and closes at once; which of the two is read first is chance.
-    """
-    return reason.startswith(_SILENT_TEXT)
