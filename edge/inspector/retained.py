@@ -56,6 +56,7 @@ class Retained:
         self._not_before_ns: dict[str, int] = {}
         self._echoes: deque[bytes] = deque(maxlen=ECHOES)
         self._foreign_ns: int | None = None
+        self._put_back_ns = 0
 
     def flush(self, link: Link) -> None:
         """Publish the messages that the broker does not have in their present form."""
@@ -100,9 +101,9 @@ class Retained:
                     pass
                 return
             self._standing.pop(message.topic)
-            if self._foreign_ns is not None:
-                self._not_before_ns[message.topic] = self._foreign_ns + AGAIN_NS
             self._foreign_ns = time.monotonic_ns()
+            self._not_before_ns[message.topic] = self._put_back_ns
+            self._put_back_ns = max(self._foreign_ns, self._put_back_ns) + AGAIN_NS
         if message.payload != self._will:
             text = "somebody else writes this station's state: is its name given twice, or another's right too wide?"
             self._alarms.set(Alarm.STATE, clock.now(), text)

@@ -34,6 +34,7 @@ CONNECT_TIMEOUT_S: Final = 3.0
 TICK_MS: Final = 250
 REFUSAL_MS: Final = 300
 """How long a broker may take to refuse a client's certificate, or to send its first session ticket."""
+PARTING_S: Final = 0.5
 RESUBSCRIBE_S: Final = 2.0
 MQTT_FAILURE: Final = 0x80
 """The first reason code that means failure; paho also gives it for a connection that ended without a reason."""
@@ -103,12 +104,29 @@ class Connection:
             if stopping():
                 self._end("the link was closed")
                 if farewell_told():
-                    self._client.disconnect()
+                    self._disconnect()
         except Exception as error:  # noqa: BLE001 - whatever ends a connection is a reason to make the next one
             self._end(explain(str(error) or type(error).__name__))
         finally:
             self._shut()
         return self._reason
+
+    def _disconnect(self) -> None:
+        """End in order, and let the broker read the end.
+
+        paho closes the socket at once; what the broker has sent meanwhile (the echo of the last state) would then make
+        the kernel reset the connection, and a broker that has not read the farewell's end tells the Last Will.
+        """
+        held = self._client.socket()
+        if held is None:
+            return
+        with socket.socket(fileno=os.dup(held.fileno())) as kept, contextlib.suppress(OSError):
+            self._client.disconnect()
+            kept.settimeout(PARTING_S)
+            kept.shutdown(socket.SHUT_WR)
+            until = time.monotonic() + PARTING_S
+            while time.monotonic() < until and kept.recv(4096):
+                pass
 
     def _build_client(self) -> Client:
         client = Client(
