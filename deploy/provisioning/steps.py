@@ -12,7 +12,7 @@ from deploy.provisioning.authority import Authority
 from deploy.provisioning.checks import check_broker, decode_certificates
 from deploy.provisioning.credentials import KeyKind
 from deploy.provisioning.errors import ProvisioningError
-from deploy.provisioning.files import known_account, read, write
+from deploy.provisioning.files import check_readable, known_account, make_private_folder, read, write
 from deploy.provisioning.names import Member, Role
 from edge.line.certificate import common_name
 
@@ -135,10 +135,12 @@ def broker(plan: BrokerPlan, members: Sequence[Member], folder: Path, *, replace
     """Write mosquitto's configuration and access list, and return the configuration's path.
 
     Raises:
-        ProvisioningError: certificate, key, authority and list do not go together, or nothing may be overwritten.
+        ProvisioningError: certificate, key, authority and list do not go together, the database's folder is another
+            account's, or nothing may be overwritten.
     """
     revoked = None if plan.revoked is None else read(plan.revoked)
     check_broker(read(plan.certificate), read(plan.key), read(plan.authority), revoked, now)
+    check_readable(plan.key, plan.account)
     files = mosquitto.BrokerFiles(
         authority=plan.authority.resolve(),
         certificate=plan.certificate.resolve(),
@@ -153,6 +155,7 @@ def broker(plan: BrokerPlan, members: Sequence[Member], folder: Path, *, replace
     target = folder / BROKER_CONFIGURATION
     for path in (target, folder / ACCESS_LIST):
         _refuse_existing(path, replace=replace)
+    make_private_folder(plan.data, plan.account)
     write(folder / ACCESS_LIST, access.encode(), replace=replace)
     write(target, text.encode(), replace=replace)
     return target

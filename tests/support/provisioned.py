@@ -38,7 +38,6 @@ class Plant:
         self.certificate = self.issue("broker.plant1", hosts=("127.0.0.1", "localhost"))
         for user in users:
             self.issue(user)
-        (folder / "data").mkdir()
         self.broker = EmbeddedBroker(folder, command=self._command)
 
     def issue(
