@@ -66,7 +66,7 @@ def configuration(files: BrokerFiles, *, port: int, address: str | None, data: P
         "max_inflight_messages 20",
         "max_queued_messages 10000",
         "max_queued_bytes 20000000",
-        "message_size_limit 65536",
+        "max_packet_size 65536",
         "",
         listener,
         f"cafile {_line(files.authority)}",

@@ -87,6 +87,7 @@ def revoked(plant: Plant) -> LinkSettings:
 
 
 def reload(plant: Plant) -> None:
+    assert not turned_away(plant.link(PLC)), "a broker that has only just begun would end at the signal"
     assert plant.broker.pid is not None
     os.kill(plant.broker.pid, signal.SIGHUP)
 
