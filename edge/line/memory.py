@@ -24,11 +24,13 @@ _Delivery = tuple[int | None, Callable[[], None]]
 class MemoryBroker:
     """Routes messages between :class:`MemoryLink` objects; can be taken away and can cut a link.
 
-    ``refuse`` holds complete topics that nobody may subscribe to.
+    ``refuse`` holds complete topics that nobody may subscribe to; ``forbid`` those on which nothing is taken, with the
+    reason code that is answered.
     """
 
     def __init__(self, *, refuse: frozenset[str] = frozenset()) -> None:
         self.refuse = refuse
+        self.forbid: dict[str, int] = {}
         self._lock = threading.RLock()
         self._available = True
         self._links: dict[str, MemoryLink] = {}
@@ -82,6 +84,8 @@ class MemoryBroker:
     def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> int:
         """Route a message to a complete topic and return the MQTT 5 reason code of its acknowledgement."""
         with self._lock:
+            if topic in self.forbid:
+                return self.forbid[topic]
             if retain and payload:
                 self._retained[topic] = payload
             elif retain:
