@@ -14,6 +14,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from camera.errors import CameraError
+from deploy.provisioning.errors import ProvisioningError
 from edge.config import DEFAULT_PATH, ConfigError, FurtherCheck, LoadedConfig, load_config_file, nothing_further
 from edge.core.dataset import DatasetError
 from edge.inspector.build import UnsafeStartError
@@ -64,7 +65,16 @@ RoiOption = Annotated[
 
 DEFAULT_CONFIG = DEFAULT_PATH
 
-KNOWN_ERRORS = (CameraError, DatasetError, LedgerError, LinkError, ModelError, RecipeError, SpoolError)
+KNOWN_ERRORS = (
+    CameraError,
+    DatasetError,
+    LedgerError,
+    LinkError,
+    ModelError,
+    ProvisioningError,
+    RecipeError,
+    SpoolError,
+)
 
 
 def fail(message: str, code: Exit = Exit.FAILED) -> NoReturn:
