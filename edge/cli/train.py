@@ -34,9 +34,6 @@ def train(
     """Train, calibrate out of fold, quantise and write a bundle; a run that was cut short goes on where it was."""
     # Lazy: PyTorch is not on a station, and no other verb may wait for it.
     try:
-        from models.training.library_noise import silence_libraries  # noqa: PLC0415
-
-        silence_libraries()
         from models.training.settings import read_settings  # noqa: PLC0415
         from models.training.train import train_bundle  # noqa: PLC0415
     except ModuleNotFoundError as error:
