@@ -1,6 +1,7 @@
 """What training's libraries say beside the progress bars although nothing is wrong; each is silenced by name.
 
-The package calls :func:`silence_libraries` before they are imported. Whatever else they say, and all that this software says, stays.
+The package calls :func:`silence_libraries` before they are imported. Whatever else they say, and all that this
+software says, stays.
 """
 
 import logging
