@@ -43,7 +43,23 @@ def test_goods_and_known_defects_become_one_file(bundle, goods, challenge, tmp_p
     assert content.results.goods_by_bundle.accept == 0
     assert f"SHA-256 {read_commissioned(out).sha256}" in done.stdout
     assert f'commissioned = "{out}"' in done.stdout
-    assert "claims no risk of its own: 47 more parts" in done.stderr
+    assert "claims no risk of its own: 47 more independent parts" in done.stderr
+
+
+def test_pictures_of_one_group_are_one_part_for_a_claim(bundle, tmp_path) -> None:
+    folder = PictureFolder(tmp_path / "many")
+    for part in range(32):
+        folder.add(f"good-{part}.png", networks.part(part), "accept", group="a")
+    for part in range(59):
+        picture = networks.part(500 + part, (part % 7, part % 15, SCRATCH))
+        folder.add(f"bad-{part}.png", picture, "reject", group=f"g{part % 7}")
+    done = run(bundle, folder, tmp_path / "top.json", "--challenge", folder.folder)
+    content = read_commissioned(tmp_path / "top.json").content
+    assert content.lenient
+    assert content.risk_claim is None
+    assert (content.origin.challenge.parts, content.origin.challenge.independent) == (59, 7)
+    assert "the 59 parts with known defects are of 7 groups" in done.stderr
+    assert "52 more independent parts" in done.stderr
 
 
 def test_json_is_all_that_a_program_reads(bundle, goods, challenge, tmp_path) -> None:
