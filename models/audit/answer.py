@@ -17,6 +17,7 @@ from models.evaluation import JudgedImage, Part, by_group, join_parts, rate
 ESCAPE_LOOSEST: Final = 0.05
 """The highest escape rate that any claim is made for; a provisional bundle that is surely above it is not trusted."""
 _GOOD_PARTS_MIN: Final = 10
+_BAD_PARTS_MIN: Final = 10
 _GROUPS_MIN: Final = 2
 _CHANCE: Final = 0.5
 _NAMED: Final = 3
@@ -103,6 +104,11 @@ def _risk(evidence: Evidence) -> Iterator[Reason]:
         yield Reason(
             weight=Weight.OPEN if escape.count and claim is None else Weight.FOR,
             text=f"{counted(escape)} defective parts were accepted, {share_interval(escape.interval)}.",
+        )
+    if 0 < escape.n < _BAD_PARTS_MIN:
+        yield Reason(
+            weight=Weight.OPEN,
+            text=f"Only {escape.n} defective parts were judged: too few to see an escape. Add some.",
         )
     if any(view.excuses for view in evidence.subject.views):
         yield Reason(weight=Weight.OPEN, text=_EXCUSED)
