@@ -81,12 +81,14 @@ def ending(found: Iterable[Validity], now: dt.datetime) -> Ending | None:
 
 
 def _text(one: Validity, now: dt.datetime) -> str:
-    what = f"{one.key} {one.path} ({one.name})"
+    what = f"{one.key} ({one.name})"
     if one.begins > now:
-        return f"{what} is not valid before {one.begins:%Y-%m-%d}: is this station's clock right?"
-    if one.ends <= now:
-        return f"{what} has expired on {one.ends:%Y-%m-%d}: the broker refuses this station; renew it"
-    return f"{what} expires on {one.ends:%Y-%m-%d}, in {one.days_left(now):.0f} days: renew it"
+        said = f"{what} is not valid before {one.begins:%Y-%m-%d}: is this station's clock right?"
+    elif one.ends <= now:
+        said = f"{what} has expired on {one.ends:%Y-%m-%d}: the broker refuses this station; renew it"
+    else:
+        said = f"{what} expires on {one.ends:%Y-%m-%d}, in {one.days_left(now):.0f} days: renew it"
+    return f"{said} ({one.path})"
 
 
 def _read(key: str, path: Path) -> list[x509.Certificate]:

@@ -257,8 +257,8 @@ def run_settings() -> TrainingSettings:
 
 def test_the_shipped_settings_are_read(tmp_path: Path) -> None:
     shipped = Path(__file__).parents[2] / "models" / "training" / "phones.toml"
-    settings = read_settings(shipped, data=[tmp_path], output=tmp_path / "phones-2.lgb")
-    assert (settings.name, settings.version, settings.output) == ("phones", 2, tmp_path / "phones-2.lgb")
+    settings = read_settings(shipped, data=[tmp_path], output=tmp_path / "phones-3.lgb")
+    assert (settings.name, settings.version, settings.output) == ("phones", 3, tmp_path / "phones-3.lgb")
     assert settings.private_pictures
     assert settings.folds
 

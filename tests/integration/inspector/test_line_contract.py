@@ -13,6 +13,7 @@ from edge.core import wire
 from edge.core.codes import Code
 from edge.core.types import Ack, Act, Box, Decision, Fault
 from edge.inspector import reception
+from edge.inspector.broker_word import LinkAlarm
 from edge.ledger import LedgerError
 from edge.ledger.store import Store
 from edge.line.memory import MemoryBroker
@@ -87,6 +88,24 @@ def test_a_report_that_the_broker_forbids_is_an_alarm(station):
     station.broker.forbid[f"{BASE}/{wire.alarm_topic('trigger')}"] = 0x87
     station.send(wire.TRIGGER, b"nonsense")
     assert "alarm/trigger" in told(station, "link")
+
+
+def test_a_lost_connection_is_an_alarm_while_it_lasts(station, monkeypatch):
+    told_of = []
+    real = LinkAlarm.connection
+
+    def connection(self, trouble):
+        told_of.append(trouble)
+        real(self, trouble)
+
+    monkeypatch.setattr(LinkAlarm, "connection", connection)
+    before = alarm(station, "link")["since"]
+    station.broker.stop()
+    wait_until(lambda: any(told_of), what="the alarm")
+    station.broker.start()
+    wait_until(lambda: alarm(station, "link")["since"] > before, what="the end of the alarm")
+    assert not alarm(station, "link")["raised"]
+    assert alarm(station, "link")["text"] == "no connection to the broker: the broker went away"
 
 
 # What the PLC says that it did.
