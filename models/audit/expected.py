@@ -29,7 +29,8 @@ def expected_risk(
 ) -> ExpectedRisk | str:
     """Return what the judged parts say, or in words why they say nothing.
 
-    A part's score is the highest of its views, as the worst view decides; a group counts by its lowest defective part.
+    A part's score is the highest of its views, as the worst view decides, and a view's the lowest of its shots, as the
+    line takes but one; a group counts by its lowest defective part.
     """
     if not isinstance(limits, Limits):
         return "views have limits of their own, and no common scale of scores"
@@ -41,7 +42,7 @@ def expected_risk(
         (
             f"group {part.group}" if part.group is not None else f"part {number}",
             part.bad,
-            _part_score([images[place].score for place in part.pictures]),
+            _part_score([images[place] for place in part.pictures]),
         )
         for number, part in enumerate(parts)
     ]
@@ -83,7 +84,11 @@ _NOTE = (
 )
 
 
-def _part_score(scores: Sequence[float | None]) -> float | None:
-    """Return the highest score of a part's views; None where one has none: such a part is never accepted."""
-    known = [score for score in scores if score is not None]
-    return max(known) if len(known) == len(scores) else None
+def _part_score(pictures: Sequence[JudgedImage]) -> float | None:
+    """Return the score of a part; None where a view of it has none: such a part is never accepted."""
+    shots: dict[str | int, list[float | None]] = {}
+    for number, picture in enumerate(pictures):
+        shots.setdefault(number if picture.entry.view is None else picture.entry.view, []).append(picture.score)
+    views = [min((score for score in scores if score is not None), default=None) for scores in shots.values()]
+    known = [score for score in views if score is not None]
+    return max(known) if len(known) == len(views) else None

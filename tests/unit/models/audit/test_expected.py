@@ -47,6 +47,10 @@ def test_a_part_of_several_views_counts_by_its_worst_view_and_a_group_by_its_bes
     told = found(images)
     assert isinstance(told, ExpectedRisk)
     assert (told.conformal.parts, told.conformal.score) == (19, 0.6)
+    again = [*images, judged("reject", 0.5, "e", part="2", view="top", group="g")]
+    shot_twice = found(again)
+    assert isinstance(shot_twice, ExpectedRisk)
+    assert shot_twice.conformal.score == 0.5
 
 
 def test_it_is_not_told_where_nothing_stands_behind_it() -> None:
