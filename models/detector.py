@@ -61,6 +61,8 @@ class Detector:
         source = bundle.manifest.input
         self._size = InputSize(width=source.width, height=source.height, colour=source.colour == "bgr")
         self._exposure = source.exposure.exposure() if source.exposure else None
+        # Pages that the kernel must hand out anew for every picture cost more than filling them.
+        self._canvas = np.empty(self._size.shape, np.uint8)
         known = bundle.manifest.novelty
         self._centre = np.asarray(known.centre) if known else None
         self._precision = np.asarray(known.precision) if known else None
@@ -106,16 +108,17 @@ class Detector:
     ) -> Reading:
         """Run the network on a picture; arguments and errors as of :meth:`inspect`."""
         started = time.perf_counter_ns()
-        return self.read_prepared(self.prepare(image, roi, half), started)
+        return self._read(*self._entrance(image, roi, half), started)
 
-    def read_prepared(self, prepared: Prepared, started: int | None = None) -> Reading:
-        """Run the network on what :meth:`prepare` gave; ``started`` is when (``perf_counter_ns``) that began.
+    def read_prepared(self, prepared: Prepared) -> Reading:
+        """Run the network on a picture that is its input already.
 
         Raises:
             ModelError: The network failed.
         """
-        began = time.perf_counter_ns() if started is None else started
-        entrance = to_int8(prepared.pixels)
+        return self._read(to_int8(prepared.pixels), prepared.geometry, time.perf_counter_ns())
+
+    def _read(self, entrance: NDArray[np.int8], geometry: Geometry, started: int) -> Reading:
         prepared_at = time.perf_counter_ns()
         outputs = self._runtime.invoke(entrance)
         invoked_ns = time.perf_counter_ns() - prepared_at
@@ -123,9 +126,9 @@ class Detector:
         return Reading(
             logits=outputs.logits,
             embedding=embedding,
-            summary=self._summary(embedding, prepared.geometry),
-            geometry=prepared.geometry,
-            preprocess_ns=prepared_at - began,
+            summary=self._summary(embedding, geometry),
+            geometry=geometry,
+            preprocess_ns=prepared_at - started,
             invoke_ns=invoked_ns,
         )
 
@@ -156,18 +159,24 @@ class Detector:
         return distance(reading.summary, self._centre, self._precision) / known.limit
 
     def logit_map(self, pixels: NDArray[np.uint8]) -> LogitMap:
-        """Return the map, as stored, of a picture that is the network's input already (see :meth:`prepare`).
+        """Return the map, as stored, of a picture that is the network's input already.
 
         Raises:
             ModelError: The network failed.
         """
         return self._runtime.invoke(to_int8(pixels)).logits
 
-    def prepare(
+    def _entrance(
         self, image: NDArray[np.uint8], roi: Region | None = None, half: NDArray[np.uint8] | None = None
-    ) -> Prepared:
-        """Return the network's input for a picture, and its geometry; raises :class:`PictureError`."""
-        return prepare(image, self._size, self.bundle.manifest.input.pad, roi, half, exposure=self._exposure)
+    ) -> tuple[NDArray[np.int8], Geometry]:
+        """Return the network's input for a picture, which lasts until the next one, and where the picture lies in it.
+
+        Raises:
+            PictureError: It is no picture, or the region is not inside it.
+        """
+        pad = self.bundle.manifest.input.pad
+        prepared = prepare(image, self._size, pad, roi, half, exposure=self._exposure, canvas=self._canvas)
+        return to_int8(prepared.pixels, in_place=True), prepared.geometry
 
     def _real(self, stored: NDArray[np.int8] | None) -> NDArray[np.float32] | None:
         rule = self._runtime.embedding

@@ -30,6 +30,11 @@ class InputSize:
     height: int
     colour: bool = True
 
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Height x width x channels."""
+        return self.height, self.width, _COLOUR_CHANNELS if self.colour else 1
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exposure:
@@ -98,6 +103,7 @@ def prepare(
     half: Pixels | None = None,
     *,
     exposure: Exposure | None = None,
+    canvas: Pixels | None = None,
 ) -> Prepared:
     """Fit a picture into the network's input without distortion, centred, the rest filled with ``pad``.
 
@@ -111,6 +117,7 @@ def prepare(
         region: The part to use, x, y, width, height; the whole picture by default.
         half: The first exact halving of the picture, where somebody has made it already.
         exposure: How bright the picture is made, by the mean of the part used; as it is by default.
+        canvas: What to fill and return, of the input's shape; made anew by default.
 
     Raises:
         PictureError: It is no such picture, or the region is not inside it.
@@ -123,7 +130,9 @@ def prepare(
         scaled = np.asarray(cv2.convertScaleAbs(scaled, alpha=exposure.gain(used)), np.uint8)
     scaled_height, scaled_width = scaled.shape[:2]
     left, top = (size.width - scaled_width) // 2, (size.height - scaled_height) // 2
-    canvas = np.full((size.height, size.width, _COLOUR_CHANNELS if size.colour else 1), pad, np.uint8)
+    if canvas is None:
+        canvas = np.empty(size.shape, np.uint8)
+    canvas[:] = pad
     canvas[top : top + scaled_height, left : left + scaled_width] = scaled.reshape(scaled_height, scaled_width, -1)
     geometry = Geometry(
         region=region or (0, 0, width, height),
@@ -133,6 +142,11 @@ def prepare(
         top=top,
     )
     return Prepared(pixels=canvas, geometry=geometry)
+
+
+def to_int8(pixels: Pixels, *, in_place: bool = False) -> NDArray[np.int8]:
+    """Return the quantised input: (x - 128) / 128 at a scale of 1/128 is the byte with its top bit flipped."""
+    return np.bitwise_xor(pixels, np.uint8(0x80), out=pixels if in_place else None).view(np.int8)
 
 
 def cropped(picture: Pixels, region: Region | None) -> Pixels:
@@ -152,11 +166,6 @@ def channel_mean(picture: Pixels) -> NDArray[np.float32]:
     """Return the mean of a picture's channels, height x width; of a grey one its levels."""
     values = picture.astype(np.float32)
     return values if values.ndim == _GREY_AXES else np.asarray(values.mean(axis=2), np.float32)
-
-
-def to_int8(pixels: Pixels) -> NDArray[np.int8]:
-    """Return the quantised input: (x - 128) / 128 at a scale of 1/128 is the byte with its top bit flipped."""
-    return np.bitwise_xor(pixels, np.uint8(0x80)).view(np.int8)
 
 
 def _checked(picture: Pixels) -> Pixels:

@@ -21,6 +21,9 @@ class Alarm(StrEnum):
     SPOOL = "spool"
     TRIGGER = "trigger"
     TRUTH = "truth"
+    MISSED = "missed"
+    EARLY = "early"
+    LATE = "late"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

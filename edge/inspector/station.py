@@ -50,6 +50,7 @@ class Station:
         self._alarms = alarms
         self.loop_alive_ns = 0
         self.stopping = False
+        self.triggers: Mapping[str, int] = {}
 
     def faults(self) -> Fault:
         """Return every fault that stands now."""
@@ -103,6 +104,7 @@ class Station:
                 "faults": [fault.name.lower() for fault in self.faults() if fault.name],
                 "versions": {"linegate": self.identity.software, "contract": wire.VERSION},
                 "live": int(self.identity.live),
+                "triggers": dict(self.triggers),
             }
         )
 
