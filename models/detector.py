@@ -60,6 +60,7 @@ class Detector:
         self._runtime = runtime
         source = bundle.manifest.input
         self._size = InputSize(width=source.width, height=source.height, colour=source.colour == "bgr")
+        self._exposure = source.exposure.exposure() if source.exposure else None
         known = bundle.manifest.novelty
         self._centre = np.asarray(known.centre) if known else None
         self._precision = np.asarray(known.precision) if known else None
@@ -79,7 +80,7 @@ class Detector:
 
     @property
     def quantisation(self) -> Quantisation:
-        """How the map of :meth:`logit_map` stores logits."""
+        """How the map of a reading stores logits."""
         return self._runtime.output
 
     @property
@@ -105,7 +106,15 @@ class Detector:
     ) -> Reading:
         """Run the network on a picture; arguments and errors as of :meth:`inspect`."""
         started = time.perf_counter_ns()
-        prepared = self.prepare(image, roi, half)
+        return self.read_prepared(self.prepare(image, roi, half), started)
+
+    def read_prepared(self, prepared: Prepared, started: int | None = None) -> Reading:
+        """Run the network on what :meth:`prepare` gave; ``started`` is when (``perf_counter_ns``) that began.
+
+        Raises:
+            ModelError: The network failed.
+        """
+        began = time.perf_counter_ns() if started is None else started
         entrance = to_int8(prepared.pixels)
         prepared_at = time.perf_counter_ns()
         outputs = self._runtime.invoke(entrance)
@@ -116,7 +125,7 @@ class Detector:
             embedding=embedding,
             summary=self._summary(embedding, prepared.geometry),
             geometry=prepared.geometry,
-            preprocess_ns=prepared_at - started,
+            preprocess_ns=prepared_at - began,
             invoke_ns=invoked_ns,
         )
 
@@ -146,15 +155,19 @@ class Detector:
             return None
         return distance(reading.summary, self._centre, self._precision) / known.limit
 
-    def logit_map(self, image: NDArray[np.uint8], roi: Region | None = None) -> LogitMap:
-        """Return the network's map as stored (see :attr:`quantisation`); raises as :meth:`inspect`."""
-        return self._runtime.invoke(to_int8(self.prepare(image, roi).pixels)).logits
+    def logit_map(self, pixels: NDArray[np.uint8]) -> LogitMap:
+        """Return the map, as stored, of a picture that is the network's input already (see :meth:`prepare`).
+
+        Raises:
+            ModelError: The network failed.
+        """
+        return self._runtime.invoke(to_int8(pixels)).logits
 
     def prepare(
         self, image: NDArray[np.uint8], roi: Region | None = None, half: NDArray[np.uint8] | None = None
     ) -> Prepared:
         """Return the network's input for a picture, and its geometry; raises :class:`PictureError`."""
-        return prepare(image, self._size, self.bundle.manifest.input.pad, roi, half)
+        return prepare(image, self._size, self.bundle.manifest.input.pad, roi, half, exposure=self._exposure)
 
     def _real(self, stored: NDArray[np.int8] | None) -> NDArray[np.float32] | None:
         rule = self._runtime.embedding

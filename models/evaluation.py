@@ -1,7 +1,7 @@
 """What ``linegate evaluate`` counts, from pictures that were judged already."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -12,7 +12,15 @@ from edge.core.statistics import Interval, auroc, auroc_within_group, clopper_pe
 from edge.core.types import Box, Decision, Limits
 from models.box_matching import BoxCounts, match_boxes
 
+InForce = Limits | Mapping[str, Limits]
+"""The limits that pictures are judged by: one pair for all, or for each view of a part its own."""
+
 _SEVERITY: Final = {Decision.ACCEPT: 0, Decision.CANNOT_JUDGE: 1, Decision.REJECT: 2}
+
+
+def limits_for(limits: InForce, view: str | None) -> Limits:
+    """Return the limits of a picture's view; raises KeyError where views differ and this is none of them."""
+    return limits if isinstance(limits, Limits) else limits[view or ""]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -148,12 +156,12 @@ def join_parts(images: Sequence[JudgedImage]) -> list[Part]:
     ]
 
 
-def evaluate_dataset(judged: Iterable[JudgedImage], limits: Limits) -> dict[str, Any]:
+def evaluate_dataset(judged: Iterable[JudgedImage], limits: InForce) -> dict[str, Any]:
     """Return the object that ``evaluate --json`` prints; the definitions are in docs/evaluation.md.
 
     Args:
         judged: One entry per listed picture, in the order listed; consumed once, so that masks need not be kept.
-        limits: The bundle's limits, echoed and never fitted anew.
+        limits: Those in force, echoed and never fitted anew.
 
     Raises:
         ValueError: There is no picture.
@@ -161,7 +169,7 @@ def evaluate_dataset(judged: Iterable[JudgedImage], limits: Limits) -> dict[str,
     return evaluate_matched(match_images(judged), limits)
 
 
-def evaluate_matched(matched: Sequence[MatchedImage], limits: Limits) -> dict[str, Any]:
+def evaluate_matched(matched: Sequence[MatchedImage], limits: InForce) -> dict[str, Any]:
     """Return what :func:`evaluate_dataset` does, of pictures whose boxes were compared already; raises as it does."""
     if not matched:
         raise ValueError("nothing to evaluate: the dataset lists no picture")
@@ -177,7 +185,7 @@ def evaluate_matched(matched: Sequence[MatchedImage], limits: Limits) -> dict[st
             "p50": percentile(latencies, 0.50) if latencies else None,
             "p99": percentile(latencies, 0.99) if latencies else None,
         },
-        "thresholds": {"accept_below": limits.accept_below, "reject_above": limits.reject_above},
+        "thresholds": _thresholds(limits),
         "baselines": {name: _baseline(decision, parts) for name, decision in _CONSTANT_JUDGES.items()},
         **_box_figures(matched, parts),
         "per_image": [_per_image(image) for image in images],
@@ -202,6 +210,12 @@ def by_group(parts: Iterable[Part]) -> dict[str, list[Part]]:
         if part.group is not None:
             groups.setdefault(part.group, []).append(part)
     return groups
+
+
+def _thresholds(limits: InForce) -> dict[str, Any]:
+    if isinstance(limits, Limits):
+        return asdict(limits)
+    return {"accept_below": None, "reject_above": None, "views": {view: asdict(own) for view, own in limits.items()}}
 
 
 def _counts(images: Sequence[JudgedImage], parts: Sequence[Part]) -> dict[str, int]:

@@ -14,6 +14,8 @@ Cells = tuple[int, int, int, int]
 """Row from, row to (excluded), column from, column to (excluded)."""
 
 _VECTORS_MIN: Final = 2
+_VECTOR_AXES: Final = 2
+_MAP_AXES: Final = 3
 _VARIANCE_MIN: Final = 1e-6
 """Of a dimension in which nothing varies; whitened features vary by about 1."""
 
@@ -40,7 +42,7 @@ def summarise(embedding: NDArray[np.float32], inside: Cells) -> Vector:
         ValueError: The embedding is no such map, or no cell of it is inside.
     """
     row_low, row_high, column_low, column_high = inside
-    if embedding.ndim != 3:  # noqa: PLR2004  # rows, columns, channels
+    if embedding.ndim != _MAP_AXES:
         raise ValueError(f"an embedding is rows x columns x channels, not {embedding.shape}")
     cells = embedding[row_low:row_high, column_low:column_high].reshape(-1, embedding.shape[2]).astype(np.float64)
     if min(inside) < 0 or not len(cells):
@@ -64,7 +66,7 @@ def fit(vectors: NDArray[np.float64], groups: Sequence[Hashable]) -> tuple[Vecto
     Raises:
         ValueError: There are fewer than two vectors, one is not finite, or groups are missing.
     """
-    if vectors.ndim != 2 or len(vectors) < _VECTORS_MIN or len(groups) != len(vectors):  # noqa: PLR2004  # axes
+    if vectors.ndim != _VECTOR_AXES or len(vectors) < _VECTORS_MIN or len(groups) != len(vectors):
         raise ValueError(f"two or more vectors with a group each are needed, not {vectors.shape} and {len(groups)}")
     if not np.isfinite(vectors).all():
         raise ValueError("a vector has a value that is no finite number")

@@ -15,7 +15,11 @@ Region = tuple[int, int, int, int]
 
 SIDE_MAX: Final = 16384
 _COLOUR_CHANNELS: Final = 3
+_GREY_AXES: Final = 2
+_COLOUR_AXES: Final = 3
 _HALVING: Final = 2.0
+_LEVEL_SAMPLES = 128
+_GAIN_STEPS = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +29,31 @@ class InputSize:
     width: int
     height: int
     colour: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exposure:
+    """How bright a picture is made before the network sees it.
+
+    Its values are multiplied by ``level`` / its own mean (grey levels), a factor kept within ``gain_min`` and
+    ``gain_max``: a lamp that fades, or a shorter exposure, then changes nothing but the noise.
+    """
+
+    level: float
+    gain_min: float = 0.25
+    gain_max: float = 4.0
+
+    def gain(self, picture: Pixels) -> float:
+        """Return the factor for a picture, in whole steps of 1/256, so that every product is exact on any machine."""
+        wanted = self.level / max(mean_level(picture), 1.0 / _GAIN_STEPS)
+        return round(min(max(wanted, self.gain_min), self.gain_max) * _GAIN_STEPS) / _GAIN_STEPS
+
+
+def mean_level(picture: Pixels) -> float:
+    """Return the mean grey level of a picture over a grid of at least 128 x 128 of its pixels, all if it has fewer."""
+    step = max(min(picture.shape[:2]) // _LEVEL_SAMPLES, 1)
+    seen = picture[::step, ::step]
+    return int(seen.sum(dtype=np.int64)) / seen.size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +91,13 @@ class Prepared:
 
 
 def prepare(
-    picture: Pixels, size: InputSize, pad: int, region: Region | None = None, half: Pixels | None = None
+    picture: Pixels,
+    size: InputSize,
+    pad: int,
+    region: Region | None = None,
+    half: Pixels | None = None,
+    *,
+    exposure: Exposure | None = None,
 ) -> Prepared:
     """Fit a picture into the network's input without distortion, centred, the rest filled with ``pad``.
 
@@ -75,14 +110,17 @@ def prepare(
         pad: 0-255.
         region: The part to use, x, y, width, height; the whole picture by default.
         half: The first exact halving of the picture, where somebody has made it already.
+        exposure: How bright the picture is made, by the mean of the part used; as it is by default.
 
     Raises:
         PictureError: It is no such picture, or the region is not inside it.
     """
-    used = _cropped(_checked(picture), region)
+    used = cropped(_checked(picture), region)
     height, width = used.shape[:2]
     usable = half if region is None and size.colour and used.shape[:2] == _doubled(half) else None
     scaled = _scaled(_coloured(used, size.colour), size, usable)
+    if exposure is not None:
+        scaled = np.asarray(cv2.convertScaleAbs(scaled, alpha=exposure.gain(used)), np.uint8)
     scaled_height, scaled_width = scaled.shape[:2]
     left, top = (size.width - scaled_width) // 2, (size.height - scaled_height) // 2
     canvas = np.full((size.height, size.width, _COLOUR_CHANNELS if size.colour else 1), pad, np.uint8)
@@ -97,26 +135,8 @@ def prepare(
     return Prepared(pixels=canvas, geometry=geometry)
 
 
-def to_int8(pixels: Pixels) -> NDArray[np.int8]:
-    """Return the quantised input: (x - 128) / 128 at a scale of 1/128 is the byte with its top bit flipped."""
-    return np.bitwise_xor(pixels, np.uint8(0x80)).view(np.int8)
-
-
-def _checked(picture: Pixels) -> Pixels:
-    shape: tuple[int, ...] = getattr(picture, "shape", ())
-    channels_right = len(shape) == 2 or (len(shape) == 3 and shape[2] in {1, _COLOUR_CHANNELS})  # noqa: PLR2004  # axes
-    if not channels_right or picture.dtype != np.uint8:
-        raise PictureError(
-            f"a picture is height x width x 3 (or grey) in uint8, not {shape} in {getattr(picture, 'dtype', None)}"
-        )
-    if not (0 < shape[0] <= SIDE_MAX and 0 < shape[1] <= SIDE_MAX):
-        raise PictureError(
-            f"a picture of {shape[1]} x {shape[0]} pixels cannot be judged; sides go from 1 to {SIDE_MAX}"
-        )
-    return picture
-
-
-def _cropped(picture: Pixels, region: Region | None) -> Pixels:
+def cropped(picture: Pixels, region: Region | None) -> Pixels:
+    """Return the region of a picture, all of it by default; raises :class:`PictureError` where it is not inside."""
     if region is None:
         return picture
     x, y, width, height = region
@@ -128,8 +148,33 @@ def _cropped(picture: Pixels, region: Region | None) -> Pixels:
     return picture[y : y + height, x : x + width]
 
 
+def channel_mean(picture: Pixels) -> NDArray[np.float32]:
+    """Return the mean of a picture's channels, height x width; of a grey one its levels."""
+    values = picture.astype(np.float32)
+    return values if values.ndim == _GREY_AXES else np.asarray(values.mean(axis=2), np.float32)
+
+
+def to_int8(pixels: Pixels) -> NDArray[np.int8]:
+    """Return the quantised input: (x - 128) / 128 at a scale of 1/128 is the byte with its top bit flipped."""
+    return np.bitwise_xor(pixels, np.uint8(0x80)).view(np.int8)
+
+
+def _checked(picture: Pixels) -> Pixels:
+    shape: tuple[int, ...] = getattr(picture, "shape", ())
+    channels_right = len(shape) == _GREY_AXES or (len(shape) == _COLOUR_AXES and shape[2] in {1, _COLOUR_CHANNELS})
+    if not channels_right or picture.dtype != np.uint8:
+        raise PictureError(
+            f"a picture is height x width x 3 (or grey) in uint8, not {shape} in {getattr(picture, 'dtype', None)}"
+        )
+    if not (0 < shape[0] <= SIDE_MAX and 0 < shape[1] <= SIDE_MAX):
+        raise PictureError(
+            f"a picture of {shape[1]} x {shape[0]} pixels cannot be judged; sides go from 1 to {SIDE_MAX}"
+        )
+    return picture
+
+
 def _coloured(picture: Pixels, colour: bool) -> Pixels:
-    grey = picture.ndim == 2 or picture.shape[2] == 1  # noqa: PLR2004  # axes
+    grey = picture.ndim == _GREY_AXES or picture.shape[2] == 1
     if colour == (not grey):
         return picture
     code = cv2.COLOR_GRAY2BGR if grey else cv2.COLOR_BGR2GRAY

@@ -49,14 +49,19 @@ def write_whole(path: Path, data: bytes) -> None:
     sync_folder(path.parent)
 
 
-def stage(folder: Path, data: bytes) -> Path:
-    """Write a file under a temporary name, on disk when this returns; raises :class:`OSError` and leaves nothing."""
+def stage(folder: Path, data: bytes, *, mode: int = _MODE, owner: tuple[int, int] | None = None) -> Path:
+    """Write a file under a temporary name, on disk when this returns; raises :class:`OSError` and leaves nothing.
+
+    Until ``mode`` and ``owner`` (user and group id, None: whoever runs this) are set, nobody else may read it.
+    """
     descriptor, name = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=folder)
     try:
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(data)
             stream.flush()
-            os.fchmod(stream.fileno(), _MODE)
+            os.fchmod(stream.fileno(), mode)
+            if owner is not None:
+                os.fchown(stream.fileno(), *owner)
             os.fsync(stream.fileno())
     except BaseException:
         Path(name).unlink(missing_ok=True)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from camera.image_file import ImageLimits, read_image
-from edge.cli.common import Exit, JsonOption, explained, fail
+from edge.cli.common import BundleOption, CommissionedOption, Exit, JsonOption, RoiOption, explained, fail
 from edge.inspector.catalogue import ViewSettings, fitted_catalogue, judge_samples
 from edge.inspector.judging import Roi
 from models.bundle import Bundle, read_bundle
@@ -28,31 +28,6 @@ from models.detector import Detector
 from models.golden import verify_golden
 
 app = typer.Typer(help="Which blemishes are accepted, proved by limit samples.", no_args_is_help=True)
-
-
-def _region(text: str) -> Roi:
-    try:
-        x, y, width, height = (int(number) for number in text.split(","))
-    except ValueError:
-        raise typer.BadParameter("write four whole numbers, X,Y,WIDTH,HEIGHT in pixels") from None
-    if min(x, y) < 0 or min(width, height) < 1:
-        raise typer.BadParameter("x and y from 0, width and height from 1")
-    return x, y, width, height
-
-
-BundleOption = Annotated[Path, typer.Option("--bundle", metavar="FILE", help="The bundle, NAME-VERSION.lgb.")]
-CommissionedOption = Annotated[
-    Path | None, typer.Option("--commissioned", metavar="FILE", help="The view's commissioned file, if it has one.")
-]
-RoiOption = Annotated[
-    Any,
-    typer.Option(
-        "--roi",
-        metavar="X,Y,W,H",
-        parser=_region,
-        help="The view's roi, as in the recipe; a commissioned file tells its own.",
-    ),
-]
 
 
 @app.callback()
@@ -237,7 +212,7 @@ def _limits(rule: Rule) -> str:
         ("contrast", rule.accept_contrast_below, ""),
     )
     told = " and ".join(f"{name} below {limit:g}{unit}" for name, limit, unit in given if limit is not None)
-    return f"accepts {told}, {rule.count_max} at most"
+    return f"accepts {told}, at most {rule.count_max} in a picture"
 
 
 def _scores(score: float | None, plain: float | None) -> str:

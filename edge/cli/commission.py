@@ -1,18 +1,18 @@
 """``linegate commission``: what a product's good parts look like at this station, proved on known defects."""
 
 import json as json_format
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
-from rich.console import Console
-from rich.progress import track
 
-from edge.cli.common import Exit, JsonOption, explained, fail
+from edge.cli.common import BundleOption, Exit, JsonOption, RoiOption, explained, fail
+from edge.cli.progress import shown
 from edge.core.claims import parts_needed
-from edge.inspector.commissioning import Listed, Observed, Progress, list_challenge, list_goods, observe, refuse_shared
+from edge.inspector.commissioning import Observed, list_challenge, list_goods, observe, refuse_shared
 from edge.inspector.judging import Roi
 from edge.inspector.station import software_version
 from models.bundle import Bundle, read_bundle
@@ -33,10 +33,11 @@ from models.detector import Detector
 from models.golden import verify_golden
 
 _NAMED: Final = 10
+_PRINTS: Final = {"goods": {"prints"}, "challenge": {"prints"}}
 
 
 def commission(
-    bundle: Annotated[Path, typer.Option("--bundle", metavar="FILE", help="The bundle, NAME-VERSION.lgb.")],
+    bundle: BundleOption,
     goods: Annotated[
         Path, typer.Option("--goods", metavar="DIR", help="Good parts: a COCO folder, or any folder of pictures.")
     ],
@@ -47,9 +48,7 @@ def commission(
     view: Annotated[
         str | None, typer.Option("--view", metavar="NAME", help="The view, where there are several.")
     ] = None,
-    roi: Annotated[
-        str | None, typer.Option("--roi", metavar="X,Y,W,H", help="The view's roi, as in the recipe (pixels).")
-    ] = None,
+    roi: RoiOption = None,
     minimum_goods: Annotated[
         int, typer.Option("--minimum-goods", min=FEWEST_PARTS, help="Distinct good parts needed.")
     ] = GOODS_MIN,
@@ -63,7 +62,6 @@ def commission(
 
     Exit code 0: written; 3: refused, nothing written; 1: the pictures, the bundle or the file cannot be used.
     """
-    region = _region(roi)
     if view is not None and not 0 < len(view) <= VIEW_NAME_MAX:
         fail(f"--view: write the name of the view, {VIEW_NAME_MAX} characters at most", Exit.USAGE)
     with explained():
@@ -73,13 +71,15 @@ def commission(
             listed = list_goods(goods, view), list_challenge(challenge, view) if challenge else ()
             detector = Detector.load(loaded)
             verify_golden(loaded, detector)
-            good = observe(detector, listed[0], region, _shown("goods", len(listed[0]), hidden=json))
-            known = observe(detector, listed[1], region, _shown("known defects", len(listed[1]), hidden=json))
+            good, known = (
+                observe(detector, some, roi, partial(shown, total=len(some), what=what, hidden=json))
+                for some, what in zip(listed, ("goods", "known defects"), strict=True)
+            )
             _refuse_few(good, minimum_goods)
             refuse_shared(good, known)
             network = Network(manifest=loaded.manifest, quantisation=detector.quantisation)
             found = learn_and_prove(network, good.observations, known.observations, accept_below=accept_below)
-            origin = _origin(loaded, good, known if challenge else None, view=view, roi=region)
+            origin = _origin(loaded, good, known if challenge else None, view=view, roi=roi)
             remarks = tuple(_remarks(loaded, found, good, known))
             content = recorded(found, origin, detector.embedding_quantisation, remarks)
             stored = write_commissioned(out, content, replace=force)
@@ -91,28 +91,6 @@ def commission(
         typer.echo(json_format.dumps(_summary(out, stored), allow_nan=False))
         return
     _print(out, stored, bundle)
-
-
-def _region(text: str | None) -> Roi | None:
-    if text is None:
-        return None
-    try:
-        x, y, width, height = (int(number) for number in text.split(","))
-    except ValueError:
-        fail(f"--roi {text!r}: write four whole numbers, X,Y,WIDTH,HEIGHT in pixels", Exit.USAGE)
-    if min(x, y) < 0 or min(width, height) < 1:
-        fail(f"--roi {text!r}: x and y from 0, width and height from 1", Exit.USAGE)
-    return x, y, width, height
-
-
-def _shown(what: str, total: int, *, hidden: bool) -> Progress:
-    def tracked(listed: Iterable[Listed]) -> Iterable[Listed]:
-        console = Console(stderr=True)
-        return track(
-            listed, total=total, description=what, console=console, disable=hidden or not total, transient=True
-        )
-
-    return tracked
 
 
 def _refuse_few(goods: Observed, minimum: int) -> None:
@@ -170,14 +148,19 @@ def _remarks(bundle: Bundle, found: Commissioning, goods: Observed, challenge: O
     accepted = counted(found.goods).accept
     if 2 * accepted < goods.parts:
         yield f"only {accepted} of {goods.parts} good parts would be accepted: train a bundle with this product"
+    if challenge.independent < challenge.parts:
+        yield (
+            f"the {challenge.parts} parts with known defects are of {challenge.independent} groups: parts of one group "
+            "resemble each other and count as one for a claim of risk"
+        )
     if found.claim is None:
         yield f"it claims no risk of its own: {_needed(goods, challenge)}"
 
 
 def _needed(goods: Observed, challenge: Observed) -> str:
     risk = max(RISKS)
-    missing = parts_needed(risk, CONFIDENCE) - challenge.parts
-    needs = [f"{missing} more parts with known defects"] if missing > 0 else []
+    missing = parts_needed(risk, CONFIDENCE) - challenge.independent
+    needs = [f"{missing} more independent parts with known defects"] if missing > 0 else []
     if goods.parts < GOODS_MIN:
         needs.append(f"{GOODS_MIN - goods.parts} more good parts")
     return f"{' and '.join(needs)} would carry one of {100 * risk:.0f} %"
@@ -185,7 +168,7 @@ def _needed(goods: Observed, challenge: Observed) -> str:
 
 def _summary(out: Path, stored: StoredCommissioning) -> dict[str, Any]:
     content = stored.content
-    known = content.model_dump(mode="json", exclude={"reference", "novelty"})
+    known = content.model_dump(mode="json", exclude={"reference": True, "novelty": True, "origin": _PRINTS})
     places = len(content.reference.logits) if content.reference else 0
     return {"file": str(out), "sha256": stored.sha256, "expected_places": places, **known}
 

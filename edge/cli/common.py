@@ -9,15 +9,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from enum import IntEnum
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 from camera.errors import CameraError
+from deploy.provisioning.errors import ProvisioningError
 from edge.config import DEFAULT_PATH, ConfigError, FurtherCheck, LoadedConfig, load_config_file, nothing_further
 from edge.core.dataset import DatasetError
 from edge.inspector.build import UnsafeStartError
-from edge.inspector.recipes import RecipeError, UnsafeRecipeError
+from edge.inspector.judging import Roi
+from edge.inspector.views import RecipeError, UnsafeRecipeError
 from edge.ledger import LedgerError
 from edge.line.link import LinkError
 from edge.spool.errors import SpoolError
@@ -35,10 +37,44 @@ class Exit(IntEnum):
 
 ConfigOption = Annotated[Path, typer.Option("--config", metavar="FILE", help="The station's configuration file.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON only.")]
+BundleOption = Annotated[Path, typer.Option("--bundle", metavar="FILE", help="The bundle, NAME-VERSION.lgb.")]
+CommissionedOption = Annotated[
+    Path | None, typer.Option("--commissioned", metavar="FILE", help="The view's commissioned file, if it has one.")
+]
+
+
+def _region(text: str) -> Roi:
+    try:
+        x, y, width, height = (int(number) for number in text.split(","))
+    except ValueError:
+        raise typer.BadParameter("write four whole numbers, X,Y,WIDTH,HEIGHT in pixels") from None
+    if min(x, y) < 0 or min(width, height) < 1:
+        raise typer.BadParameter("x and y from 0, width and height from 1")
+    return x, y, width, height
+
+
+RoiOption = Annotated[
+    Any,  # typer takes no tuple with a parser of its own
+    typer.Option(
+        "--roi",
+        metavar="X,Y,W,H",
+        parser=_region,
+        help="The view's roi, as in the recipe; a commissioned file tells its own.",
+    ),
+]
 
 DEFAULT_CONFIG = DEFAULT_PATH
 
-KNOWN_ERRORS = (CameraError, DatasetError, LedgerError, LinkError, ModelError, RecipeError, SpoolError)
+KNOWN_ERRORS = (
+    CameraError,
+    DatasetError,
+    LedgerError,
+    LinkError,
+    ModelError,
+    ProvisioningError,
+    RecipeError,
+    SpoolError,
+)
 
 
 def fail(message: str, code: Exit = Exit.FAILED) -> NoReturn:

@@ -1,29 +1,59 @@
-"""``linegate evaluate``: how a bundle judges a folder of labelled pictures, and whether it can be trusted with them."""
+"""``linegate evaluate``: how pictures are judged as on the line, and whether that can be trusted."""
 
 import json as json_format
-from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import track
 
-from edge.cli.common import Exit, JsonOption, explained, fail
-from edge.inspector.auditing import AuditRequest, audit_bundle, write_audit
-from models.audit import Audit, figures
+from edge.cli.common import (
+    DEFAULT_CONFIG,
+    CommissionedOption,
+    Exit,
+    JsonOption,
+    RoiOption,
+    explained,
+    fail,
+    load_or_exit,
+)
+from edge.cli.progress import shown
+from edge.inspector.auditing import AuditRequest, audit_views, write_audit
+from edge.inspector.judging import Roi
+from edge.inspector.recipes import load_recipes
+from edge.inspector.views import LoadedView, Shelf, trial_view
+from models.audit import Audit, SubjectView, figures
 from models.audit.incumbent import MARGIN
 from models.audit.writing import REPORT, prepare_folder
 
-Item = TypeVar("Item")
-
+_WHAT_JUDGES = (
+    "name what is to judge: either --bundle FILE, with --commissioned, --catalogue and --roi if the view has them, or "
+    "--recipe ID with the station's --config, which tells all of it"
+)
 _TRUST = {"yes": "yes, for parts like these", "not_yet": "not yet", "no": "no"}
 
 
 def evaluate(
-    bundle: Annotated[Path, typer.Option("--bundle", metavar="FILE", help="The bundle, NAME-VERSION.lgb.")],
     data: Annotated[Path, typer.Option("--data", metavar="DIR", help="A COCO folder with image-level verdicts.")],
+    bundle: Annotated[
+        Path | None, typer.Option("--bundle", metavar="FILE", help="The bundle, NAME-VERSION.lgb; or --recipe.")
+    ] = None,
+    commissioned: CommissionedOption = None,
+    catalogue: Annotated[
+        Path | None, typer.Option("--catalogue", metavar="FILE", help="The view's catalogue, if it has one.")
+    ] = None,
+    roi: RoiOption = None,
+    recipe: Annotated[
+        int | None, typer.Option("--recipe", metavar="ID", help="Judge as this recipe of the configuration does.")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", metavar="FILE", help="The station's configuration file, for --recipe.")
+    ] = None,
+    view: Annotated[
+        str | None, typer.Option("--view", metavar="CAMERA", help="Judge the pictures of this view alone.")
+    ] = None,
     group: Annotated[str | None, typer.Option("--group", help="The field that names an image's group.")] = None,
     json: JsonOption = False,
     report: Annotated[
@@ -32,6 +62,10 @@ def evaluate(
     incumbent: Annotated[
         Path | None,
         typer.Option("--incumbent", metavar="FILE", help="The bundle it would replace; exit 3 where it may be worse."),
+    ] = None,
+    incumbent_commissioned: Annotated[
+        Path | None,
+        typer.Option("--incumbent-commissioned", metavar="FILE", help="The incumbent's commissioned file, if any."),
     ] = None,
     people: Annotated[
         Path | None, typer.Option("--people", metavar="FILE", help="People's verdicts, CSV: file, person, verdict.")
@@ -46,24 +80,40 @@ def evaluate(
         float, typer.Option("--margin", min=0.001, max=0.5, help="More escapes than the incumbent that still pass.")
     ] = MARGIN,
 ) -> None:
-    """Judge every picture as the line would; count escapes, overkill and abstentions. Nothing is refitted."""
+    """Judge every picture as the line would; count escapes, overkill and abstentions. Nothing is refitted.
+
+    Exit code 0: judged; 3: not releasable beside the incumbent, or a station refuses to judge so; 1: bundle, pictures
+    or files cannot be used.
+    """
     if prior is not None and not 0.0 < prior < 1.0:
         fail(f"--prior must be above 0 and below 1, not {prior}", Exit.USAGE)
-    request = AuditRequest(
-        bundle=bundle,
-        data=data,
-        group=group,
-        incumbent=incumbent,
-        people=people,
-        repeat=repeat,
-        prior=prior,
-        margin=margin,
-        date=datetime.now(UTC).date().isoformat(),
-    )
+    if incumbent_commissioned is not None and incumbent is None:
+        fail("--incumbent-commissioned needs --incumbent, the bundle that it belongs to", Exit.USAGE)
+    own_files = [commissioned, catalogue, roi]
+    shelf = Shelf()
     with explained():
+        if bundle is not None and recipe is None and config is None:
+            judged = _of_files(shelf, bundle, commissioned, catalogue, roi=roi, view=view)
+        elif bundle is None and (recipe is not None or config is not None) and not any(own_files):
+            judged = _of_recipe(config or DEFAULT_CONFIG, recipe, view)
+        else:
+            fail(_WHAT_JUDGES, Exit.USAGE)
         if report is not None:
             prepare_folder(report)
-        audit = audit_bundle(request, _Shown(hidden=json))
+        request = AuditRequest(
+            views=judged.views,
+            recipe=judged.recipe,
+            view=judged.view,
+            data=data,
+            group=group,
+            incumbent=_incumbents(shelf, judged.views, incumbent, incumbent_commissioned),
+            people=people,
+            repeat=repeat,
+            prior=prior,
+            margin=margin,
+            date=datetime.now(UTC).date().isoformat(),
+        )
+        audit = audit_views(request, partial(shown, hidden=json))
         if report is not None:
             write_audit(audit, data, report)
     if json:
@@ -74,20 +124,55 @@ def evaluate(
         fail(f"refused: not releasable. {audit.comparison.finding}", Exit.REFUSED)
 
 
-class _Shown:
-    """A bar on standard error for each stage."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judged:
+    """What judges, the recipe that it belongs to (in words), and the view whose pictures alone are judged."""
 
-    def __init__(self, *, hidden: bool) -> None:
-        self._hidden = hidden
-        self._console = Console(stderr=True)
+    views: tuple[LoadedView, ...]
+    recipe: str = ""
+    view: str | None = None
 
-    def __call__(self, items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
-        yield from track(
-            items, total=total, description=what, console=self._console, disable=self._hidden, transient=True
-        )
+
+def _of_files(
+    shelf: Shelf, bundle: Path, commissioned: Path | None, catalogue: Path | None, *, roi: Roi | None, view: str | None
+) -> _Judged:
+    loaded = trial_view(shelf, bundle, commissioned=commissioned, catalogue=catalogue, roi=roi, view=view)
+    return _Judged(views=(loaded,), view=loaded.camera or None)
+
+
+def _of_recipe(path: Path, wanted: int | None, view: str | None) -> _Judged:
+    config = load_or_exit(path).config
+    known = {recipe.id: recipe for recipe in config.recipes}
+    if wanted is None and len(known) > 1:
+        fail(f"{path} has the recipes {', '.join(map(str, known))}: name one with --recipe", Exit.USAGE)
+    recipe = known.get(min(known) if wanted is None else wanted)
+    if recipe is None:
+        fail(f"{path} has no recipe {wanted}, only {', '.join(map(str, known))}", Exit.USAGE)
+    cameras = [one.camera for one in recipe.views]
+    if view is not None and view not in cameras:
+        fail(f"recipe {recipe.id} has no view {view!r}, only {', '.join(cameras)}", Exit.USAGE)
+    loaded = load_recipes((recipe,), live=config.line.live)[recipe.id]
+    views = tuple(one for one in loaded.views if view in {None, one.camera})
+    name = f"recipe {loaded.id} ({loaded.name}), revision {loaded.revision}"
+    return _Judged(views=views, recipe=name, view=views[0].camera if len(views) == 1 else None)
+
+
+def _incumbents(
+    shelf: Shelf, views: tuple[LoadedView, ...], bundle: Path | None, commissioned: Path | None
+) -> tuple[LoadedView, ...]:
+    """Return what judges each view where the incumbent does: its bundle, on the view's region of interest."""
+    if bundle is None:
+        return ()
+    if commissioned is not None and len(views) > 1:
+        fail("--incumbent-commissioned is the file of one view: name the view with --view", Exit.USAGE)
+    return tuple(
+        trial_view(shelf, bundle, commissioned=commissioned, roi=view.roi, view=view.camera or None) for view in views
+    )
 
 
 def _print(audit: Audit, report: Path | None) -> None:
+    for view in audit.subject.views:
+        typer.echo(f"{view.name or 'view':>18}: {_spelt(view)}")
     _print_figures(dict(audit.evaluation))
     classical = audit.evaluation["baselines"]["classical"]
     if classical["reason"] is None:
@@ -116,6 +201,15 @@ def _print_figures(evaluation: dict[str, Any]) -> None:
     latency = evaluation["latency_ms"]
     if latency["p50"] is not None:
         typer.echo(f"{'latency':>18}: p50 {latency['p50']:.1f} ms, p99 {latency['p99']:.1f} ms")
+
+
+def _spelt(view: SubjectView) -> str:
+    told = [view.bundle, f"accept below {view.limits.accept_below:.4f}, reject above {view.limits.reject_above:.4f}"]
+    told += ["stricter than the bundle"] if view.limits != view.bundle_limits else []
+    told += [f"roi {list(view.roi)}"] if view.roi else []
+    told += ["commissioned"] if view.commissioned else []
+    told += ["catalogue"] if view.catalogue else []
+    return "; ".join(told)
 
 
 def _number(value: float | None) -> str:

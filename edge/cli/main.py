@@ -7,7 +7,7 @@ from typing import Final
 
 import typer
 
-from edge.cli import buffer, camera, catalogue, config, ledger
+from edge.cli import buffer, camera, catalogue, config, ledger, provision
 from edge.cli.bench import bench
 from edge.cli.commission import commission
 from edge.cli.common import Exit
@@ -40,6 +40,7 @@ for name, group in (
     ("catalogue", catalogue.app),
     ("ledger", ledger.app),
     ("buffer", buffer.app),
+    ("provision", provision.app),
 ):
     app.add_typer(group, name=name)
 

@@ -14,8 +14,10 @@ from edge.cli.common import DEFAULT_CONFIG, ConfigOption, Exit, JsonOption, expl
 from edge.config import Config
 from edge.core import wire
 from edge.core.codes import describe
+from edge.inspector.alarms import Alarm
 from edge.ledger import LedgerError
 from edge.ledger.reader import counts, last_parts
+from edge.line.certificate import Validity, ending, validities
 from edge.line.link import LinkEvents, Message
 from edge.line.mqtt import MqttLink
 from edge.line.settings import LinkSettings
@@ -33,50 +35,68 @@ def status(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> N
     """
     loaded = load_or_exit(config)
     with explained():
-        heard = _listen(loaded.config)
+        settings = _link_settings(loaded.config)
+        heard = _listen(settings)
+        certificates = validities(settings)
     ledger = _ledger(loaded.config)
     beat = heard["heartbeat"]
     ready = bool(beat and beat.get("ready"))
     if json:
-        typer.echo(json_format.dumps(heard | ledger | {"ready": ready}))
+        listed = [
+            {"key": one.key, "name": one.name, "path": str(one.path), "ends": one.ends.isoformat()}
+            for one in certificates
+        ]
+        typer.echo(json_format.dumps(heard | ledger | {"ready": ready, "certificates": listed}))
     else:
-        _print(loaded.config, heard, ledger, ready=ready)
+        _print(loaded.config, heard, ledger, certificates, ready=ready)
     raise typer.Exit(Exit.OK if ready else Exit.FAILED)
 
 
-def _listen(config: Config) -> dict[str, Any]:
-    """Return the broker's reachability, the retained state and one heartbeat, None where there is none."""
-    arrived: queue.SimpleQueue[Message] = queue.SimpleQueue()
+def _link_settings(config: Config) -> LinkSettings:
     station = config.station
+    return LinkSettings(
+        broker=config.line.broker,
+        base_topic=wire.base_topic(station.site, station.line, station.name),
+        client_id=f"linegate-status-{os.getpid()}",
+        subscriptions=(*(wire.alarm_topic(alarm) for alarm in Alarm), wire.STATE, wire.HEARTBEAT),
+        ca=config.line.ca,
+        cert=config.line.cert,
+        key=config.line.key,
+    )
+
+
+def _listen(settings: LinkSettings) -> dict[str, Any]:
+    """Return what the broker tells: the retained state and alarms, one heartbeat; or why it cannot be reached."""
+    arrived: queue.SimpleQueue[Message] = queue.SimpleQueue()
     link = MqttLink(
-        LinkSettings(
-            broker=config.line.broker,
-            base_topic=wire.base_topic(station.site, station.line, station.name),
-            client_id=f"linegate-status-{os.getpid()}",
-            subscriptions=(wire.STATE, wire.HEARTBEAT),
-            ca=config.line.ca,
-            cert=config.line.cert,
-            key=config.line.key,
-        ),
+        settings,
         LinkEvents(
             message=arrived.put, connected=_nothing, disconnected=lambda _reason: None, published=lambda _t, _r: None
         ),
     )
-    heard: dict[str, Any] = {"broker": False, "state": None, "heartbeat": None}
+    heard: dict[str, Any] = {"broker": False, "trouble": None, "state": None, "heartbeat": None, "alarms": []}
     until = time.monotonic() + LISTEN_S
     link.open()
     try:
         while time.monotonic() < until and not (heard["state"] and heard["heartbeat"]):
             heard["broker"] = heard["broker"] or link.connected
+            heard["trouble"] = link.trouble
             try:
                 message = arrived.get(timeout=0.05)
             except queue.Empty:
                 continue
-            name = "state" if message.topic == wire.STATE else "heartbeat"
-            heard[name] = _decoded(message.payload)
+            _note(heard, message)
     finally:
         link.close()
     return heard
+
+
+def _note(heard: dict[str, Any], message: Message) -> None:
+    content = _decoded(message.payload)
+    if message.topic in {wire.STATE, wire.HEARTBEAT}:
+        heard["state" if message.topic == wire.STATE else "heartbeat"] = content
+    elif content and content.get("raised"):
+        heard["alarms"].append(content)
 
 
 def _ledger(config: Config) -> dict[str, Any]:
@@ -88,16 +108,27 @@ def _ledger(config: Config) -> dict[str, Any]:
         return {"last_24_h": None, "last_parts": [], "ledger_error": str(error)}
 
 
-def _print(config: Config, heard: dict[str, Any], ledger: dict[str, Any], *, ready: bool) -> None:
+def _print(
+    config: Config,
+    heard: dict[str, Any],
+    ledger: dict[str, Any],
+    certificates: tuple[Validity, ...],
+    *,
+    ready: bool,
+) -> None:
     station = config.station
     typer.echo(f"station {station.site}/{station.line}/{station.name}: {'ready' if ready else 'NOT READY'}")
     if not heard["broker"]:
-        typer.echo(f"broker {config.line.broker}: cannot be reached")
+        typer.echo(f"broker {config.line.broker}: cannot be reached: {heard['trouble'] or 'it does not answer'}")
     elif heard["heartbeat"] is None:
         typer.echo("no heartbeat: the inspector does not run, or is cut off from its broker")
     state = heard["state"] or {}
     if state.get("faults"):
         typer.echo(f"faults: {', '.join(state['faults'])}")
+    for alarm in heard["alarms"]:
+        typer.echo(f"alarm {alarm.get('name')}: {alarm.get('text')}")
+    for line in _certificates(certificates, datetime.now(UTC)):
+        typer.echo(line)
     for name, value in state.get("models", {}).items():
         typer.echo(f"model {name} ({value[:12]}…)")
     if ledger["ledger_error"]:
@@ -110,7 +141,21 @@ def _print(config: Config, heard: dict[str, Any], ledger: dict[str, Any], *, rea
         typer.echo(f"  trig {part['trig']} {part['part'] or '-'}: {part['verdict']}{code}")
 
 
+def _certificates(certificates: tuple[Validity, ...], now: datetime) -> Iterator[str]:
+    warning = ending(certificates, now)
+    if warning is not None:
+        yield f"certificate: {warning.text}"
+    elif certificates:
+        first = min(certificates, key=lambda one: one.ends)
+        yield f"certificates of the link: valid until {first.ends:%Y-%m-%d} ({first.days_left(now):.0f} days)"
+
+
 def _history(day: dict[str, Any]) -> Iterator[str]:
+    if day["unearned"]:
+        yield (
+            f"THE PLC ACCEPTED {day['unearned']} PARTS WITHOUT AN ACCEPT ON RECORD in the last 24 h: "
+            "find them, see alarm plc"
+        )
     waiting = f", {day['open']} being judged" if day["open"] else ""
     yield (
         f"last 24 h: {day['accept']} accepted, {day['reject']} rejected, {day['cannot_judge']} cannot judge, "

@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from edge.cli.common import explained, fail
+from edge.cli.progress import counted_in
 
 
 def train(
@@ -41,19 +42,11 @@ def train(
         )
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with explained(), Progress(*columns, console=Console(stderr=True)) as progress:
-        tasks: dict[str, TaskID] = {}
-
-        def show(what: str, done: int, whole: int) -> None:
-            task = tasks.get(what)
-            if task is None:
-                task = tasks[what] = progress.add_task(what, total=whole)
-            progress.update(task, completed=done, total=whole)
-
         chosen = read_settings(settings, data=data or [], output=out, virtual=virtual, work=work, group_field=group)
         bundle = train_bundle(
             chosen,
-            show,
-            lambda text: progress.console.print(f"warning: {text}", markup=False),
+            counted_in(progress),
+            lambda text: progress.console.print(f"warning: {text}", markup=False, highlight=False, soft_wrap=True),
             fold_bundles=fold_bundles,
         )
     claim = "provisional: no risk is claimed" if bundle.manifest.provisional else "with a risk claim"

@@ -26,6 +26,9 @@ SMALLEST_SPOOL: Final = 1_000_000
 
 LARGEST_SPOOL: Final = 10**18
 LARGEST_PICTURE: Final = 16_384
+SHORTEST_TIMER: Final = 0.05
+LONGEST_TIMER: Final = 3600.0
+"""Seconds between a timer's triggers."""
 
 
 def _written_as(pattern: str, advice: str) -> AfterValidator:
@@ -88,9 +91,11 @@ def _known_trigger(value: str) -> str:
             period = float(seconds)
         except ValueError:
             period = 0.0
-        if 0.05 <= period <= 3600:  # noqa: PLR2004 - stands in the message below
+        if SHORTEST_TIMER <= period <= LONGEST_TIMER:
             return value
-        raise ValueError("timer:SECONDS needs 0.05 to 3600 seconds, for example 'timer:2.5'")
+        raise ValueError(
+            f"timer:SECONDS needs {SHORTEST_TIMER:g} to {LONGEST_TIMER:g} seconds, for example 'timer:2.5'"
+        )
     if value == "presence":
         raise ValueError("the presence trigger is not in this version yet: use 'mqtt' or 'timer:SECONDS'")
     raise ValueError("use 'mqtt' or 'timer:SECONDS'")

@@ -107,7 +107,6 @@ def claimed_limits(
     escape_alpha: float,
     overkill_alpha: float,
     confidence: float = CONFIDENCE,
-    unscored_count: bool = False,
 ) -> ClaimedLimits:
     """Return limits with one claim each: on escapes from defective parts, on overkill from good ones.
 
@@ -115,10 +114,8 @@ def claimed_limits(
     in :func:`accept_rank` for each side. Each claim holds with ``confidence`` by itself; both together with at least
     ``2 * confidence - 1`` (Bonferroni).
 
-    A part without a score (None) can be neither accepted nor rejected on the line. By default it is left out: the claim
-    rests on the parts with a score, is never laxer for it, and covers the others as well. Only where the line fails to
-    score parts as often as it happened here may ``unscored_count`` be set, which counts such parts as caught (good ones
-    as not rejected) and can raise k; the limit stays within the scores that there are.
+    A part without a score (None) can be neither accepted nor rejected on the line. It is left out: the claim rests on
+    the parts with a score, is never laxer for it, and covers the others as well.
 
     Args:
         defective: One score for each independent defective part; higher is worse.
@@ -126,23 +123,20 @@ def claimed_limits(
         escape_alpha: Largest share of defective parts that may be accepted, between 0 and 1.
         overkill_alpha: Largest share of good parts that may be rejected, between 0 and 1.
         confidence: Between 0 and 1.
-        unscored_count: Whether parts without a score count among the parts.
 
     Raises:
         ValueError: A score is not finite, a share is not between 0 and 1, or as :func:`parts_needed`.
     """
-    escape = _limit(
-        _checked(defective, "defective"), alpha=escape_alpha, confidence=confidence, unscored_count=unscored_count
-    )
+    escape = _limit(_checked(defective, "defective"), alpha=escape_alpha, confidence=confidence)
     mirrored = [None if score is None else -score for score in _checked(good, "good")]
-    overkill = _mirrored(_limit(mirrored, alpha=overkill_alpha, confidence=confidence, unscored_count=unscored_count))
+    overkill = _mirrored(_limit(mirrored, alpha=overkill_alpha, confidence=confidence))
     accept_below, reject_above = escape.score, overkill.score
     if accept_below is not None and reject_above is not None:
         accept_below, reject_above = min(accept_below, reject_above), max(accept_below, reject_above)
     return ClaimedLimits(accept_below=accept_below, reject_above=reject_above, escape=escape, overkill=overkill)
 
 
-def conformal_risk_limit(defective: Sequence[float | None], *, alpha: float, unscored_count: bool = False) -> RankLimit:
+def conformal_risk_limit(defective: Sequence[float | None], *, alpha: float) -> RankLimit:
     """Return the accept limit whose expected escape rate is at most ``alpha``: conformal risk control.
 
     Angelopoulos, Bates, Fisch, Lei, Schuster, "Conformal Risk Control", arXiv 2208.02814, theorem 1, with the loss
@@ -153,7 +147,6 @@ def conformal_risk_limit(defective: Sequence[float | None], *, alpha: float, uns
     Args:
         defective: One score for each independent defective part; higher is worse. None as in :func:`claimed_limits`.
         alpha: Largest expected share of defective parts accepted, between 0 and 1.
-        unscored_count: As in :func:`claimed_limits`.
 
     Raises:
         ValueError: A score is not finite, or ``alpha`` is not between 0 and 1.
@@ -162,7 +155,7 @@ def conformal_risk_limit(defective: Sequence[float | None], *, alpha: float, uns
     scores = _checked(defective, "defective")
     # The decimal that was written: 0.29 as a binary float lies below 0.29, and 0.29 * 100 would round down to 28.
     share = Fraction(str(alpha))
-    parts = len(scores) if unscored_count else sum(score is not None for score in scores)
+    parts = sum(score is not None for score in scores)
     rank = math.floor(share * (parts + 1))
     missing = 0 if rank else math.ceil(1 / share) - 1 - parts
     return _at_rank(scores, rank, parts=parts, alpha=alpha, confidence=None, missing=missing)
@@ -196,8 +189,8 @@ def worst_of_groups(pictures: Iterable[tuple[str, bool, float | None]]) -> PartS
     return PartScores(defective=tuple(defective.values()), good=tuple(good.values()))
 
 
-def _limit(scores: Sequence[float | None], *, alpha: float, confidence: float, unscored_count: bool) -> RankLimit:
-    parts = len(scores) if unscored_count else sum(score is not None for score in scores)
+def _limit(scores: Sequence[float | None], *, alpha: float, confidence: float) -> RankLimit:
+    parts = sum(score is not None for score in scores)
     rank = accept_rank(parts, alpha, confidence)
     missing = 0 if rank else parts_needed(alpha, confidence) - parts
     return _at_rank(scores, rank, parts=parts, alpha=alpha, confidence=confidence, missing=missing)

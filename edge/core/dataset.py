@@ -12,6 +12,7 @@ GROUP_FIELDS: Final = ("group", "phone", "part")
 Truth = Literal["accept", "reject"]
 
 _FAULTS_NAMED: Final = 20
+_BOX_NUMBERS: Final = 4
 
 
 class DatasetError(ValueError):
@@ -168,7 +169,7 @@ def _box(entry: Mapping[str, Any], categories: Mapping[int | str, str], where: s
 
 def _bounding_box(value: object, where: str) -> tuple[float, float, float, float]:
     numbers = value if isinstance(value, list) else []
-    if len(numbers) != 4 or not all(_is_number(number) for number in numbers):  # noqa: PLR2004  # x, y, width, height
+    if len(numbers) != _BOX_NUMBERS or not all(_is_number(number) for number in numbers):
         raise DatasetError(f"{where}: bbox must be four numbers [x, y, width, height] in pixels")
     x, y, width, height = (float(number) for number in numbers)
     if width <= 0.0 or height <= 0.0:

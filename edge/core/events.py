@@ -89,6 +89,8 @@ class Sent:
     """The result left for the broker; ``topic`` is the one below the base, ``age_ms`` receipt to send.
 
     ``stages_ns`` holds the times that were not known yet when the verdict was committed (commit, hand-over).
+    ``decision`` and ``code`` are what the payload said, to be compared with the verdict of record; None in records
+    from before they were kept.
     """
 
     key: PartKey
@@ -96,15 +98,22 @@ class Sent:
     age_ms: int
     at: Instant
     stages_ns: Mapping[str, int] = field(default_factory=dict)
+    decision: Decision | None = None
+    code: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerAcked:
-    """The broker acknowledged the result; ``reason`` is MQTT 5's (0 under 3.1.1). It says nothing of the PLC."""
+    """The broker answered for a result; ``reason`` is MQTT 5's (0 under 3.1.1). It says nothing of the PLC.
+
+    Below 0x80 and not 0x10 (nobody subscribed) it has taken the result. ``topic`` is the one below the base, None in
+    records from before it was kept.
+    """
 
     key: PartKey
     reason: int
     at: Instant
+    topic: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,8 +126,33 @@ class PlcAcked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnearnedAccept:
+    """The PLC says that it accepted a part, and the record holds no accept for it: the worst that can happen.
+
+    Follows the :class:`PlcAcked` that said so, whose key it carries. ``verdict`` is what is on record (``none`` where
+    nothing is), ``reason`` a sentence for people.
+    """
+
+    key: PartKey
+    verdict: str
+    reason: str
+    at: Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Truth:
+    """What a later inspection, the ``source``, found of a part of this name; ``epoch`` is the one that records it."""
+
+    epoch: int
+    part: str
+    truth: Literal["accept", "reject"]
+    source: str
+    at: Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """A trigger that was not taken on, and why; ``session`` and ``trig`` are None where it could not be read."""
+    """A command that was not taken on, and why; ``session`` and ``trig`` are None where it could not be read."""
 
     epoch: int
     session: int | None
@@ -210,6 +244,8 @@ Event = (
     | Sent
     | BrokerAcked
     | PlcAcked
+    | UnearnedAccept
+    | Truth
     | Refused
     | Loss
     | Stored

@@ -14,6 +14,8 @@ _PRECISION: Final = 1e-15
 _FRACTION_TERMS: Final = 10_000
 _BISECTIONS: Final = 200
 _RESAMPLES: Final = 1000
+_GROUPS_MIN: Final = 2
+"""One group cannot vary."""
 
 
 def clopper_pearson(successes: int, trials: int, confidence: float = 0.95) -> Interval | None:
@@ -80,7 +82,7 @@ def group_bootstrap(
     two groups, or where the measure exists in less than half of the draws.
     """
     names = sorted(records)
-    if len(names) < 2:  # noqa: PLR2004  # one group cannot vary
+    if len(names) < _GROUPS_MIN:
         return None
     source = random.Random(seed)  # noqa: S311  # no secret: reproducible draws
     values: list[float] = []

@@ -9,7 +9,7 @@ import re
 import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from edge.core.codes import SCORE_NONE, Code
 from edge.core.types import Ack, Act, Decision, Trigger
@@ -32,9 +32,12 @@ AUTO: Final = "evt/auto"
 HEARTBEAT: Final = "evt/heartbeat"
 STATE: Final = "state"
 HISTORY: Final = "hist/result"
+TEST_RESULT: Final = "evt/test"
 
 NAME_PATTERN: Final = r"[a-z0-9-]{1,12}"
 PART_PATTERN: Final = r"[A-Za-z0-9._:/-]{0,24}"
+NAMED_PART_PATTERN: Final = r"[A-Za-z0-9._:/-]{1,24}"
+MAX_SOURCE: Final = 40
 ALARM_PATTERN: Final = r"[a-z0-9-]{1,7}"
 
 
@@ -75,6 +78,15 @@ class Heartbeat:
     ready: bool
     fault: int
     recipe: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TruthReport:
+    """The payload of ``cmd/truth``: what a later inspection, the ``source``, found of the part of this name."""
+
+    part: str
+    truth: Literal["accept", "reject"]
+    source: str
 
 
 def base_topic(site: str, line: str, station: str) -> str:
@@ -201,6 +213,25 @@ def parse_ack(payload: bytes) -> Ack:
         trig=_integer(fields, "trig", 1, MAX_U32),
         act=Act(act),
     )
+
+
+def encode_truth(report: TruthReport) -> bytes:
+    """Return the payload of ``cmd/truth``."""
+    return encode({"part": report.part, "truth": report.truth, "source": report.source})
+
+
+def parse_truth(payload: bytes) -> TruthReport:
+    """Parse ``cmd/truth``. The part must be named: nothing else says which one is meant.
+
+    Raises:
+        WireError: as :func:`parse_trigger`.
+    """
+    fields = _parse(payload)
+    part, truth = _text(fields, "part", NAMED_PART_PATTERN), _text(fields, "truth", "accept|reject")
+    source = fields.get("source")
+    if not isinstance(source, str) or not 0 < len(source) <= MAX_SOURCE or not source.isprintable():
+        raise WireError(f"source is {reprlib.repr(source)}, expected 1 to {MAX_SOURCE} printable characters")
+    return TruthReport(part=part, truth="accept" if truth == "accept" else "reject", source=source)
 
 
 def parse_result(payload: bytes) -> Result:

@@ -15,8 +15,12 @@ class Alarm(StrEnum):
     MODEL = "model"
     LEDGER = "ledger"
     LINK = "link"
+    CERT = "cert"
+    PLC = "plc"
+    STATE = "state"
     SPOOL = "spool"
     TRIGGER = "trigger"
+    TRUTH = "truth"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,31 +1,22 @@
 """The audit of a bundle on a folder of labelled pictures: every look at it, in order, and the report."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from edge.core.claims import parts_needed
 from edge.core.dataset import Dataset
-from edge.inspector.evaluation import (
-    hash_pictures,
-    judge_again,
-    judge_dataset,
-    measure_blobs,
-    read_dataset,
-    report_pictures,
-)
-from models.audit import Audit, Claim, Subject, audit_judgements, figures, render_report
-from models.audit.answer import ESCAPE_LOOSEST
+from edge.inspector.evaluation import judge_again, judge_dataset, measure_blobs, read_dataset, report_pictures
+from edge.inspector.subject import chosen_pictures, described, limits_in_force
+from edge.inspector.views import LoadedView
+from models.audit import Audit, audit_judgements, figures, render_report
 from models.audit.classical import judge_without_learning
-from models.audit.incumbent import MARGIN, compare_bundles, judge_alike
+from models.audit.incumbent import MARGIN, Comparison, compare_bundles, judge_alike
 from models.audit.people import read_people
-from models.audit.subject import pictures_fingerprint
 from models.audit.writing import write_report
-from models.bundle import Bundle, read_bundle
 from models.errors import BundleError
-from models.evaluation import match_images
+from models.evaluation import JudgedImage, match_images
 
 Item = TypeVar("Item")
 
@@ -41,15 +32,19 @@ class Progress(Protocol):
 class AuditRequest:
     """What to audit and how.
 
+    Pictures are judged by ``views``, those of one recipe (named in words by ``recipe``) or a single one; ``view`` is
+    the one whose pictures alone are judged, None for all. ``incumbent`` holds what would be replaced: as many views.
     ``repeat`` is how often each picture is judged again with jitter, 0 for not at all; ``prior`` another share of
     defective parts (above 0, below 1) to restate counts at; ``margin`` as in :mod:`models.audit.incumbent`; ``date`` is
     printed as it is.
     """
 
-    bundle: Path
+    views: tuple[LoadedView, ...]
     data: Path
+    recipe: str = ""
+    view: str | None = None
     group: str | None = None
-    incumbent: Path | None = None
+    incumbent: tuple[LoadedView, ...] = ()
     people: Path | None = None
     repeat: int = 0
     prior: float | None = None
@@ -57,39 +52,30 @@ class AuditRequest:
     date: str = ""
 
 
-def audit_bundle(request: AuditRequest, progress: Progress) -> Audit:
-    """Judge the pictures by the bundle, by the classical detector and by the incumbent; nothing of these is refitted.
+def audit_views(request: AuditRequest, progress: Progress) -> Audit:
+    """Judge the pictures by the views, by the classical detector and by the incumbent; nothing of these is refitted.
 
     Raises:
-        DatasetError: The annotations cannot be read.
-        ModelError: A bundle cannot be read or used, or the file of people's verdicts has faults.
+        DatasetError: The annotations cannot be read, or are not of these views.
+        ModelError: The incumbent is of another product, or the file of people's verdicts has faults.
     """
-    bundle = read_bundle(request.bundle)
-    incumbent = _incumbent(request.incumbent, bundle)
-    dataset = read_dataset(request.data, request.group)
-    opinions = read_people(request.people, {entry.file for entry in dataset.images}) if request.people else ()
-    total = len(dataset.images)
-    matched = match_images(progress(judge_dataset(request.data, dataset, bundle), total, "judging"))
+    _refuse_another_product(request)
+    listed = read_dataset(request.data, request.group)
+    opinions = read_people(request.people, {entry.file for entry in listed.images}) if request.people else ()
+    dataset = chosen_pictures(listed, request.views, request.view)
+    total, files = len(dataset.images), {entry.file for entry in dataset.images}
+    judged = judge_dataset(request.data, dataset, request.views)
+    matched = match_images(progress(judged, total, "judging"))
     images = [one.image for one in matched]
-    blobs = list(progress(measure_blobs(request.data, dataset), total, "classical detector"))
-    shots = judge_again(request.data, images, bundle, request.repeat) if request.repeat else iter(())
-    comparison = None
-    if incumbent is not None:
-        others = match_images(progress(judge_dataset(request.data, dataset, incumbent), total, "incumbent"))
-        comparison = compare_bundles(
-            images,
-            [one.image for one in others],
-            label=incumbent.label,
-            alike=judge_alike(bundle, incumbent),
-            margin=request.margin,
-        )
+    blobs = list(progress(measure_blobs(request.data, dataset, request.views), total, "classical detector"))
+    shots = judge_again(request.data, images, request.views, request.repeat) if request.repeat else iter(())
     return audit_judgements(
         matched,
-        bundle.manifest.decision.limits(),
-        _subject(request, bundle, dataset),
+        limits_in_force(request.views),
+        described(request.data, listed, dataset, request.views, recipe=request.recipe, date=request.date),
         classical=judge_without_learning(dataset.images, blobs),
-        comparison=comparison,
-        opinions=opinions,
+        comparison=_compared(request, dataset, images, progress) if request.incumbent else None,
+        opinions=[opinion for opinion in opinions if opinion.file in files],
         jitter=list(progress(shots, total, "judging again")),
         prior=request.prior,
     )
@@ -106,38 +92,35 @@ def write_audit(audit: Audit, data: Path, folder: Path) -> None:
     write_report(folder, render_report(audit, pictures), f"{metrics}\n")
 
 
-def _incumbent(path: Path | None, bundle: Bundle) -> Bundle | None:
-    if path is None:
-        return None
-    incumbent = read_bundle(path)
-    if incumbent.manifest.product != bundle.manifest.product:
-        raise BundleError(
-            f"{path}: is for product {incumbent.manifest.product!r}, the bundle for {bundle.manifest.product!r}; "
-            "name the bundle that it would replace (--incumbent)"
-        )
-    return incumbent
+def _refuse_another_product(request: AuditRequest) -> None:
+    for view, incumbent in zip(request.views, request.incumbent, strict=bool(request.incumbent)):
+        own, other = view.bundle.manifest, incumbent.bundle.manifest
+        if other.product != own.product:
+            raise BundleError(
+                f"the incumbent {incumbent.bundle.label} is for product {other.product!r}, the bundle for "
+                f"{own.product!r}; name the bundle that it would replace (--incumbent)"
+            )
 
 
-def _subject(request: AuditRequest, bundle: Bundle, dataset: Dataset) -> Subject:
-    manifest = bundle.manifest
-    claim = manifest.decision.risk_claim
-    return Subject(
-        bundle=bundle.label,
-        product=manifest.product,
-        data=request.data.resolve().name,
-        judged="Each picture was judged once, as the line judges it.",
-        prior=manifest.calibration.prior,
-        claim=None if claim is None else Claim(**claim.model_dump()),
-        parts_needed=parts_needed(ESCAPE_LOOSEST),
-        trained_on=_trained_on(request.data, bundle, dataset),
-        date=request.date,
+def _compared(request: AuditRequest, dataset: Dataset, images: Sequence[JudgedImage], progress: Progress) -> Comparison:
+    judged = judge_dataset(request.data, dataset, request.incumbent)
+    others = match_images(progress(judged, len(dataset.images), "incumbent"))
+    return compare_bundles(
+        images,
+        [one.image for one in others],
+        label=_label(request.incumbent),
+        alike=all(_alike(*pair) for pair in zip(request.views, request.incumbent, strict=True)),
+        margin=request.margin,
     )
 
 
-def _trained_on(folder: Path, bundle: Bundle, dataset: Dataset) -> bool:
-    """Tell whether the manifest lists this set of pictures, by its fingerprint or by its name and size."""
-    known = bundle.manifest.datasets
-    if any((one.name, one.pictures) == (folder.resolve().name, len(dataset.images)) for one in known):
-        return True
-    fingerprint = pictures_fingerprint(hash_pictures(folder, dataset))
-    return any(one.sha256 == fingerprint for one in known)
+def _label(views: Sequence[LoadedView]) -> str:
+    names = dict.fromkeys(f"{view.bundle.label}{', as commissioned' if view.commissioned else ''}" for view in views)
+    return "; ".join(names)
+
+
+def _alike(view: LoadedView, incumbent: LoadedView) -> bool:
+    """Tell whether two views judge alike by construction."""
+    if (view.roi, view.limits, view.file_hashes) != (incumbent.roi, incumbent.limits, incumbent.file_hashes):
+        return False
+    return judge_alike(view.bundle, incumbent.bundle)

@@ -13,8 +13,11 @@ from edge.config import Config, LoadedConfig
 from edge.core import wire
 from edge.core.admission import Sessions
 from edge.inspector import clock
-from edge.inspector.alarms import Alarm, Alarms
+from edge.inspector.ack_audit import STANDS_MS, AckAudit
+from edge.inspector.alarms import Alarms
+from edge.inspector.broker_word import LinkAlarm
 from edge.inspector.capture import Cameras
+from edge.inspector.certificates import CertificateWatch
 from edge.inspector.dispatch import Dispatch
 from edge.inspector.guard import DeadlineGuard
 from edge.inspector.keeping import Keeping
@@ -22,10 +25,12 @@ from edge.inspector.loop import InspectionLoop
 from edge.inspector.outbox import HistoryItem
 from edge.inspector.reception import Reception
 from edge.inspector.recipes import Recipes, judging_hash, load_recipes, probe
+from edge.inspector.retained import Retained
 from edge.inspector.station import Identity, Station, offline_state, software_version
 from edge.inspector.timer import TimerTrigger
 from edge.inspector.verdicts import Author
 from edge.ledger import EpochOpening, Ledger
+from edge.ledger.reader import last_unearned
 from edge.line.link import Link, LinkEvents, Message
 from edge.line.mqtt import MqttLink
 from edge.line.settings import LinkSettings, check, station_client_id
@@ -53,6 +58,9 @@ class Inspector:
     keeping: Keeping
     timer: TimerTrigger | None
     alarms: Alarms
+    audit: AckAudit
+    link_alarm: LinkAlarm
+    certificates: CertificateWatch
 
 
 def refuse_unsafe(config: Config, sources: Mapping[str, Source]) -> None:
@@ -151,15 +159,23 @@ def _compose(config: Config, opened: _Opened, make_link: Callable[[LinkEvents], 
     alarms = Alarms(clock.now())
     identity = Identity(epoch=opening.epoch, live=config.line.live, software=author.software)
     station = Station(identity, sources=opened.sources, recipes=recipes, ledger=ledger, alarms=alarms)
-    dispatch = Dispatch(ledger, _refusal_alarm(alarms))
+    link_alarm = LinkAlarm(alarms)
+    dispatch = Dispatch(ledger, link_alarm.answered)
     dispatch.add_history(_left_over(opening))
     guard = DeadlineGuard(
         ledger=ledger,
         dispatch=dispatch,
         author=author,
         beat=station.heartbeat,
-        retained=lambda: [(wire.STATE, station.state()), *alarms.messages()],
+        retained=Retained(
+            lambda: [(wire.STATE, station.state()), *alarms.messages()],
+            will=offline_state(opening.epoch),
+            alarms=alarms,
+            answered=link_alarm.answered,
+        ),
     )
+    present = clock.now()
+    audit = AckAudit(alarms, last_unearned(config.store.path, present.utc_ms - STANDS_MS), present)
     reception = Reception(
         sessions=Sessions.resume(opening.epoch, opening.sessions),
         auto_trig=opening.last_auto_trig,
@@ -170,6 +186,7 @@ def _compose(config: Config, opened: _Opened, make_link: Callable[[LinkEvents], 
         ready=station.ready,
         watch=guard.watch,
         answer_now=guard.answer_now,
+        audit=audit,
     )
     keeping = Keeping(opened.spool, station=_station_name(config), author=author, ledger=ledger, alarms=alarms)
     loop = InspectionLoop(
@@ -188,10 +205,13 @@ def _compose(config: Config, opened: _Opened, make_link: Callable[[LinkEvents], 
         reception=reception,
         loop=loop,
         guard=guard,
-        link=make_link(_link_events(reception, guard)),
+        link=make_link(_link_events(reception, guard, link_alarm)),
         keeping=keeping,
         timer=_timer(config, reception, station),
         alarms=alarms,
+        audit=audit,
+        link_alarm=link_alarm,
+        certificates=CertificateWatch(_link_settings(config), alarms),
     )
 
 
@@ -213,43 +233,42 @@ def _link_settings(config: Config) -> LinkSettings:
         broker=config.line.broker,
         base_topic=wire.base_topic(station.site, station.line, station.name),
         client_id=station_client_id(station.site, station.line, station.name),
-        subscriptions=(wire.TRIGGER, wire.ACK, wire.STATE),
+        subscriptions=(wire.TRIGGER, wire.ACK, wire.TRUTH, wire.STATE),
         ca=config.line.ca,
         cert=config.line.cert,
         key=config.line.key,
     )
 
 
-def _link_events(reception: Reception, guard: DeadlineGuard) -> LinkEvents:
+def _link_events(reception: Reception, guard: DeadlineGuard, link_alarm: LinkAlarm) -> LinkEvents:
     def message(arrived: Message) -> None:
         match arrived.topic:
             case wire.TRIGGER:
                 reception.trigger(arrived)
             case wire.ACK:
                 reception.ack(arrived)
+            case wire.TRUTH:
+                reception.truth(arrived)
             case wire.STATE:
-                guard.overwritten(arrived.topic, arrived.payload)
+                guard.state_arrived(arrived)
 
     def connected() -> None:
         _LOG.info("line link is up")
+        link_alarm.connected()
         guard.link_changed()
 
     def disconnected(reason: str) -> None:
         _LOG.warning("line link is down: %s", reason)
         guard.link_changed()
 
-    return LinkEvents(message=message, connected=connected, disconnected=disconnected, published=guard.acknowledged)
-
-
-def _refusal_alarm(alarms: Alarms) -> Callable[[int | None], None]:
-    def tell(reason: int | None) -> None:
-        if reason is None:
-            alarms.clear(Alarm.LINK, clock.now())
-            return
-        text = f"the broker refuses results (reason 0x{reason:02x}): check the station's access list and the quota"
-        alarms.set(Alarm.LINK, clock.now(), text, value=reason)
-
-    return tell
+    return LinkEvents(
+        message=message,
+        connected=connected,
+        disconnected=disconnected,
+        published=guard.acknowledged,
+        sent=guard.sent,
+        expired=guard.expired,
+    )
 
 
 def _left_over(opening: EpochOpening) -> list[HistoryItem]:

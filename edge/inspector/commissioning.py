@@ -9,19 +9,20 @@ from camera.errors import CameraError
 from camera.folder import list_pictures
 from camera.image_file import ImageLimits, read_image
 from camera.quality import half_size, measure
-from camera.source import Image
 from edge.core.codes import describe
 from edge.core.dataset import DatasetError, DatasetImage, Truth
 from edge.core.quality import quality_fault
 from edge.inspector.evaluation import ANNOTATIONS, read_dataset
 from edge.inspector.judging import Roi
-from models.commissioning.commission import Observation
+from models.bundle.prints import sorted_prints
+from models.commissioning.commission import Observation, independent_parts
 from models.commissioning.distinct import Seen, distinct_parts, thumbnail
 from models.commissioning.errors import CommissioningError, CommissioningRefusedError
 from models.commissioning.judge import Looks, looks
 from models.commissioning.record import FILE_NAME_MAX, NAMED_MAX, PictureSet
 from models.detector import Detector
 from models.errors import PictureError
+from models.preprocess import cropped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +52,11 @@ class Observed:
         """How many distinct parts the used pictures show."""
         return len({observation.part for observation in self.observations})
 
+    @property
+    def independent(self) -> int:
+        """How many independent parts they show: those of one group count as one."""
+        return independent_parts(self.observations)
+
     def described(self) -> PictureSet:
         """Return what the commissioned file says of the folder."""
         return PictureSet(
@@ -59,6 +65,8 @@ class Observed:
             parts=self.parts,
             sha256=hashlib.sha256("".join(sorted(self.hashes)).encode("ascii")).hexdigest(),
             unused=tuple(self.unused)[:NAMED_MAX],
+            prints=tuple(sorted_prints(self.hashes)),
+            independent=self.independent,
         )
 
 
@@ -117,10 +125,10 @@ def observe(detector: Detector, listed: Sequence[Listed], roi: Roi | None, progr
         except PictureError as error:
             raise CommissioningError(f"{picture.path}: {error}") from error
         files.append(picture)
-        seen.append(Seen(part=picture.part, group=picture.group, thumbnail=thumbnail(_inside(image, roi))))
+        seen.append(Seen(part=picture.part, group=picture.group, thumbnail=thumbnail(cropped(image, roi))))
         hashes[digest] = picture.file
     observations = tuple(
-        Observation(file=picture.file, part=part, looks=look)
+        Observation(file=picture.file, part=part, looks=look, group=picture.group)
         for picture, part, look in zip(files, distinct_parts(seen), found, strict=True)
     )
     return Observed(listed=len(listed), observations=observations, hashes=hashes, unused=unused)
@@ -162,13 +170,6 @@ def _listed(folder: Path, entry: DatasetImage) -> Listed:
 def _printable(name: str) -> str:
     """Return a file's name as it can be written down: bytes that are no UTF-8 spelt out, an endless one cut short."""
     return name.encode("utf-8", "backslashreplace").decode("utf-8")[:FILE_NAME_MAX]
-
-
-def _inside(image: Image, roi: Roi | None) -> Image:
-    if roi is None:
-        return image
-    x, y, width, height = roi
-    return image[y : y + height, x : x + width]
 
 
 def _digest(path: Path) -> str:

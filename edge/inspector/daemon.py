@@ -22,7 +22,7 @@ HANG_NS: Final = 10_000_000_000
 HELD_LOG_BYTES: Final = 256_000_000
 """Above this, a foreign reader that keeps the ledger's log from being moved is told; the line goes on."""
 
-TRIGGER_ALARM_S: Final = 60.0
+COMMAND_ALARM_S: Final = 60.0
 FINISH_S: Final = 5.0
 
 _LOG: Final = logging.getLogger(__name__)
@@ -86,16 +86,35 @@ def _stop(inspector: Inspector, *, reason: str) -> None:
 
 def _supervise(inspector: Inspector, stopping: threading.Event, notifier: Notifier) -> None:
     """Feed liveness to heartbeat and service manager, and keep the alarms that no part keeps."""
-    refused, quiet_since = 0, time.monotonic()
+    commands = {
+        Alarm.TRIGGER: _Quiet(inspector, "refused"),
+        Alarm.TRUTH: _Quiet(inspector, "truth_refused"),
+    }
     while not stopping.wait(SUPERVISION_S):
         inspector.station.loop_alive_ns = inspector.loop.alive_ns
         _refuse_to_hang(inspector)
         notifier.watchdog()
         _tell_of_ledger(inspector)
-        if inspector.reception.counts["refused"] != refused:
-            refused, quiet_since = inspector.reception.counts["refused"], time.monotonic()
-        elif time.monotonic() - quiet_since > TRIGGER_ALARM_S:
-            inspector.alarms.clear(Alarm.TRIGGER, clock.now())
+        inspector.audit.look(clock.now())
+        inspector.link_alarm.connection(inspector.link.trouble)
+        inspector.certificates.look()
+        for alarm, refusals in commands.items():
+            if refusals.ended():
+                inspector.alarms.clear(alarm, clock.now())
+
+
+class _Quiet:
+    """Tells when a count of refused commands has stood still for a minute."""
+
+    def __init__(self, inspector: Inspector, name: str) -> None:
+        self._counts = inspector.reception.counts
+        self._name = name
+        self._seen, self._since = 0, time.monotonic()
+
+    def ended(self) -> bool:
+        if self._counts[self._name] != self._seen:
+            self._seen, self._since = self._counts[self._name], time.monotonic()
+        return time.monotonic() - self._since > COMMAND_ALARM_S
 
 
 def _tell_of_ledger(inspector: Inspector) -> None:
@@ -122,3 +141,5 @@ def _refuse_to_hang(inspector: Inspector) -> None:
     ):
         if age_ns > HANG_NS:
             raise HangError(f"the {name} has not moved for {age_ns / 1e9:.0f} s")
+    if not inspector.link.alive:
+        raise HangError("the line link's thread has ended")

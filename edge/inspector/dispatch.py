@@ -1,6 +1,11 @@
-"""Results on their way to the broker: live while there is time and room, else to the history topic."""
+"""Results on their way to the broker: live while there is time and room, else to the history topic.
 
-import logging
+A verdict is *committed* before it comes here. It is *sent* when the link lets it go, *acknowledged* once the broker
+says that it has taken it, and *applied* when the PLC's ``cmd/ack`` says so: each is an event of the ledger of its own,
+and none follows from the one before. What was sent and never acknowledged, refused, or out of time is told to the
+history.
+"""
+
 import threading
 import time
 from collections import deque
@@ -9,21 +14,17 @@ from dataclasses import dataclass
 from typing import Final
 
 from edge.core import wire
-from edge.core.events import BrokerAcked, Decided, Event, PartKey, Sent
+from edge.core.events import BrokerAcked, Decided, Event, Instant, PartKey, Sent
 from edge.inspector import clock
+from edge.inspector.broker_word import taken
 from edge.inspector.outbox import HistoryItem, HistoryOutbox
 from edge.inspector.part import Order
 from edge.inspector.verdicts import wire_result
-from edge.ledger import Ledger, LedgerError
+from edge.ledger import Ledger
 from edge.line.link import Link
 
-REFUSED: Final = 0x80
-"""MQTT 5 reason codes from here on say that the broker did not take the message."""
-
 PAUSE_NS: Final = 10_000_000_000
-"""How long the history waits after the broker refused a part of it."""
-
-_LOG: Final = logging.getLogger(__name__)
+"""How long the history waits after the broker did not take a part of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,21 +37,30 @@ class Delivery:
     stages_ns: dict[str, int]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Live:
+    """A result that was handed to the link and is not acknowledged."""
+
+    item: HistoryItem
+    delivery: Delivery
+
+
 class Dispatch:
     """What has to go out and what the broker has not acknowledged yet.
 
-    ``flush`` is the deadline guard's alone; the rest may be called from any thread. ``refused`` is told the broker's
-    reason when it does not take a result, and None when it takes one again.
+    ``flush`` is the deadline guard's alone; the rest may be called from any thread. ``answered`` is told topic and
+    reason of every answer of the broker.
     """
 
-    def __init__(self, ledger: Ledger, refused: Callable[[int | None], None]) -> None:
+    def __init__(self, ledger: Ledger, answered: Callable[[str, int], None]) -> None:
         self._ledger = ledger
-        self._refused = refused
+        self._answered = answered
         self._lock = threading.Lock()
         self._live: deque[Delivery] = deque()
-        self._unacknowledged: dict[PartKey, HistoryItem] = {}
+        self._unacknowledged: dict[PartKey, _Live] = {}
         self._history = HistoryOutbox()
         self._history_from_ns = 0
+        self._history_refusal: int | None = None
 
     @property
     def urgent(self) -> bool:
@@ -80,32 +90,61 @@ class Dispatch:
                     self._history.put_back(item)
                 return
 
+    def sent(self, token: object) -> None:
+        """Record that a live result goes out, before anybody can answer it."""
+        if not isinstance(token, tuple) or token[0] == wire.HISTORY:
+            return
+        topic, key = token
+        with self._lock:
+            live = self._unacknowledged.get(key)
+        if live is None:
+            return
+        present, result = clock.now(), live.item.result
+        stages = live.delivery.stages_ns | {"hand_over": present.mono_ns - live.delivery.handed_ns}
+        self._ledger.append(_sent(key, topic, result, present, stages), owed=True)
+
+    def expired(self, token: object) -> None:
+        """Give a live result that the link held until its time was over to the history."""
+        if not isinstance(token, tuple):
+            return
+        with self._lock:
+            live = self._unacknowledged.pop(token[1], None)
+            if live is not None:
+                self._history.add(live.item)
+
     def acknowledged(self, token: object, reason: int) -> None:
         """Record the broker's answer to a result; one that it did not take goes to the history, and comes again."""
         if not isinstance(token, tuple):
             return
         topic, key = token
         present = clock.now()
-        events: list[Event] = [BrokerAcked(key=key, reason=reason, at=present)]
+        answer: Event | None = BrokerAcked(key=key, reason=reason, at=present, topic=topic)
+        events: list[Event] = []
         with self._lock:
             if topic != wire.HISTORY:
                 live = self._unacknowledged.pop(key, None)
-                if live and reason >= REFUSED:
-                    self._history.add(live)
-            elif reason >= REFUSED:
+                if live is not None and not taken(reason):
+                    self._history.add(live.item)
+            elif taken(reason):
+                self._history_refusal = None
+                if item := self._history.acknowledged(key):
+                    events.append(_sent(key, topic, item.result, present, {}))
+            else:
+                # Told once and tried again and again: an MES that is never there must not fill the ledger.
+                answer = answer if reason != self._history_refusal else None
+                self._history_refusal = reason
                 self._history.recall()
                 self._history_from_ns = present.mono_ns + PAUSE_NS
-            elif item := self._history.acknowledged(key):
-                events.insert(0, Sent(key=key, topic=topic, age_ms=item.result.age_ms, at=present))
-        self._refused(reason if reason >= REFUSED else None)
-        self._ledger.append(*events, owed=True)
+        self._answered(topic, reason)
+        if answer is not None:
+            self._ledger.append(*events, answer, owed=True)
 
     def link_changed(self) -> None:
         """The link came up or went down: nobody knows whether what was not acknowledged has arrived; tell it again."""
         with self._lock:
             self._history.recall()
-            for item in self._unacknowledged.values():
-                self._history.add(item)
+            for live in self._unacknowledged.values():
+                self._history.add(live.item)
             self._unacknowledged.clear()
 
     def _first(self) -> Delivery | None:
@@ -114,6 +153,8 @@ class Dispatch:
 
     def _next_history(self) -> HistoryItem | None:
         with self._lock:
+            if self._history_refusal is not None and self._history.on_the_way:
+                return None  # one at a time, to see whether they are taken again
             return self._history.next()
 
     def _send(self, link: Link, delivery: Delivery) -> bool:
@@ -127,16 +168,16 @@ class Dispatch:
             self.add_history([item])
             return True
         with self._lock:
-            self._unacknowledged[order.key] = item
-        if not link.publish(topic, wire.encode_result(result), qos=1, token=(topic, order.key)):
-            with self._lock:
-                self._unacknowledged.pop(order.key, None)
-            return False
-        stages = delivery.stages_ns | {"hand_over": present.mono_ns - delivery.handed_ns}
-        sent = Sent(key=order.key, topic=topic, age_ms=result.age_ms, at=present, stages_ns=stages)
-        try:
-            self._ledger.append(sent, owed=True)
-        except LedgerError:
-            # It is out: failing here would send it again.
-            _LOG.exception("that the result of %s was sent is not on record", order.key)
-        return True
+            self._unacknowledged[order.key] = _Live(item=item, delivery=delivery)
+        payload = wire.encode_result(result)
+        if link.publish(topic, payload, qos=1, token=(topic, order.key), not_after_ns=order.deadline_ns):
+            return True
+        with self._lock:
+            self._unacknowledged.pop(order.key, None)
+        return False
+
+
+def _sent(key: PartKey, topic: str, result: wire.Result, at: Instant, stages_ns: dict[str, int]) -> Sent:
+    return Sent(
+        key=key, topic=topic, age_ms=result.age_ms, at=at, stages_ns=stages_ns, decision=result.dec, code=result.code
+    )

@@ -1,4 +1,7 @@
-"""Judging a folder of labelled pictures exactly as the line judges parts, and looking at it in other ways."""
+"""Judging a folder of labelled pictures exactly as the line judges parts, and looking at it in other ways.
+
+Pictures are judged by the views of one recipe: each by the view that it tells, all by the only one.
+"""
 
 import hashlib
 import time
@@ -19,12 +22,13 @@ from edge.core.policy import judge_view
 from edge.core.types import Decision
 from edge.inspector.clock import NS_PER_MS
 from edge.inspector.examine import examine
+from edge.inspector.views import LoadedView
 from models.audit.classical import Strengths, blob_strengths
 from models.audit.pictures import ReportPicture, report_picture
 from models.audit.repeat import Shots, jittered
-from models.bundle import Bundle
-from models.detector import Detector
+from models.errors import PictureError
 from models.evaluation import JudgedImage
+from models.preprocess import cropped
 
 ANNOTATIONS: Final = "annotations.json"
 
@@ -48,24 +52,29 @@ def read_dataset(folder: Path, group_field: str | None) -> Dataset:
         raise DatasetError(f"{file}: {error}") from error
 
 
-def judge_dataset(folder: Path, dataset: Dataset, bundle: Bundle) -> Iterator[JudgedImage]:
+def view_of(entry: DatasetImage, views: Sequence[LoadedView]) -> LoadedView:
+    """Return the view that judges a picture; raises KeyError where several do and it tells none of them."""
+    return views[0] if len(views) == 1 else {view.camera: view for view in views}[entry.view or ""]
+
+
+def judge_dataset(folder: Path, dataset: Dataset, views: Sequence[LoadedView]) -> Iterator[JudgedImage]:
     """Yield one judgement per listed picture, in order; a picture that cannot be read is a cannot-judge."""
-    detector = Detector.load(bundle)
     for entry in dataset.images:
         try:
             image = _read(folder, entry)
         except CameraError as error:
             yield JudgedImage(entry=entry, decision=Decision.CANNOT_JUDGE, code=error.code, score=None)
             continue
-        yield _judge(image, entry, detector, _mask(folder, entry, image.shape[:2]))
+        yield _judge(image, entry, view_of(entry, views), read_mask(folder, entry, image.shape[:2]))
 
 
-def judge_again(folder: Path, judged: Sequence[JudgedImage], bundle: Bundle, times: int) -> Iterator[Shots]:
+def judge_again(
+    folder: Path, judged: Sequence[JudgedImage], views: Sequence[LoadedView], times: int
+) -> Iterator[Shots]:
     """Yield each picture that was shot but once, judged as it is and ``times`` more with jitter.
 
     Pictures without a score, and views that were really shot several times, are passed over.
     """
-    detector = Detector.load(bundle)
     shots = Counter((image.entry.part_id, image.entry.view) for image in judged)
     for image in judged:
         entry = image.entry
@@ -76,21 +85,26 @@ def judge_again(folder: Path, judged: Sequence[JudgedImage], bundle: Bundle, tim
             picture = _read(folder, entry)
         except CameraError:
             continue  # it was there a moment ago: the first judgement stands
-        again = [_judge(jittered(picture, entry.file, shot), entry, detector, None) for shot in range(times)]
+        view = view_of(entry, views)
+        again = [_judge(jittered(picture, entry.file, shot), entry, view, None) for shot in range(times)]
         yield Shots(
             name=entry.file,
             bad=image.bad,
             decisions=(image.decision, *(one.decision for one in again)),
             scores=(image.score, *(one.score for one in again)),
+            view=entry.view,
         )
 
 
-def measure_blobs(folder: Path, dataset: Dataset) -> Iterator[Strengths | None]:
-    """Yield what the classical detector measures on each listed picture, None where it cannot be read."""
+def measure_blobs(folder: Path, dataset: Dataset, views: Sequence[LoadedView]) -> Iterator[Strengths | None]:
+    """Yield what the classical detector measures on each listed picture's region of interest.
+
+    None where a picture cannot be read or does not hold the region.
+    """
     for entry in dataset.images:
         try:
-            yield blob_strengths(_read(folder, entry))
-        except CameraError:
+            yield blob_strengths(cropped(_read(folder, entry), view_of(entry, views).roi))
+        except (CameraError, PictureError):
             yield None
 
 
@@ -105,13 +119,13 @@ def report_pictures(folder: Path, images: Iterable[JudgedImage]) -> dict[str, Re
     return shown
 
 
-def hash_pictures(folder: Path, dataset: Dataset) -> list[str]:
-    """Return the SHA-256 of each listed file that can be read."""
-    hashes: list[str] = []
+def hash_pictures(folder: Path, dataset: Dataset) -> dict[str, str]:
+    """Return the SHA-256 of each listed file that can be read, by its name."""
+    hashes: dict[str, str] = {}
     for entry in dataset.images:
         try:
             with (folder / "images" / entry.file).open("rb") as stream:
-                hashes.append(hashlib.file_digest(stream, "sha256").hexdigest())
+                hashes[entry.file] = hashlib.file_digest(stream, "sha256").hexdigest()
         except (OSError, ValueError):  # also a name that no file can have
             continue
     return hashes
@@ -122,16 +136,11 @@ def _read(folder: Path, entry: DatasetImage) -> Image:
 
 
 def _judge(
-    image: NDArray[np.uint8], entry: DatasetImage, detector: Detector, mask: NDArray[np.bool_] | None
+    image: NDArray[np.uint8], entry: DatasetImage, view: LoadedView, mask: NDArray[np.bool_] | None
 ) -> JudgedImage:
     started_ns = time.monotonic_ns()
-    manifest = detector.bundle.manifest
     found = examine(
-        image,
-        camera=entry.view or "",
-        judge=detector,
-        quality=manifest.quality.limits(),
-        limits=manifest.decision.limits(),
+        image, camera=view.camera, judge=view.detector, quality=view.quality, limits=view.limits, roi=view.roi
     )
     verdict = judge_view(found.judgement)
     return JudgedImage(
@@ -145,7 +154,7 @@ def _judge(
     )
 
 
-def _mask(folder: Path, entry: DatasetImage, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
+def read_mask(folder: Path, entry: DatasetImage, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
     """Return the mask of a picture's defects where the folder holds one of the picture's size."""
     file = (folder / "masks" / entry.file).with_suffix(".png")
     if not file.is_file():

@@ -14,9 +14,10 @@ from edge.core.events import Overruled
 from edge.inspector import clock
 from edge.inspector.dispatch import Delivery, Dispatch
 from edge.inspector.part import Part
+from edge.inspector.retained import Retained, RetainedToken
 from edge.inspector.verdicts import Author, decided_by_guard
 from edge.ledger import Ledger
-from edge.line.link import Link
+from edge.line.link import Link, Message
 
 MARGIN_NS: Final = 20 * clock.NS_PER_MS
 """How long before a deadline the guard answers itself: the way through the broker, and a late wake-up."""
@@ -33,8 +34,7 @@ _LOG: Final = logging.getLogger(__name__)
 class DeadlineGuard:
     """Answers every part exactly once: with the loop's verdict, or in time without it.
 
-    ``beat`` makes the next heartbeat; ``retained`` gives the retained messages (topic, payload) that must stand on the
-    broker now: they are published whenever they differ from what was published last on this connection.
+    ``beat`` makes the next heartbeat; ``retained`` holds the messages that must stand on the broker.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class DeadlineGuard:
         dispatch: Dispatch,
         author: Author,
         beat: Callable[[int], wire.Heartbeat],
-        retained: Callable[[], list[tuple[str, bytes]]],
+        retained: Retained,
     ) -> None:
         self._ledger = ledger
         self._dispatch = dispatch
@@ -60,7 +60,6 @@ class DeadlineGuard:
         self._stopping = False
         self._beats = 0
         self._next_beat_ns = 0
-        self._published: dict[str, bytes] = {}
         self.alive_ns = time.monotonic_ns()
         self._thread = threading.Thread(target=self._work, name="deadline-guard", daemon=True)
         self._link: Link | None = None
@@ -71,7 +70,11 @@ class DeadlineGuard:
         self._thread.start()
 
     def settle(self) -> None:
-        """Answer every open part, and from now on each new one, at once; return when the answers are out."""
+        """Answer every open part, and from now on each new one, at once; return when the answers are out.
+
+        From here on the retained messages stay as they are: the farewell is the last of them.
+        """
+        self._retained.close()
         with self._changed:
             self._settling = self._news = True
             self._changed.notify_all()
@@ -97,24 +100,32 @@ class DeadlineGuard:
         self._dispatch.add(delivery)
         self._wake()
 
+    def sent(self, token: object) -> None:
+        """Take that a result goes out now."""
+        self._dispatch.sent(token)
+
+    def expired(self, token: object) -> None:
+        """Take that the link held a result until its time was over."""
+        self._dispatch.expired(token)
+        self._wake()
+
     def acknowledged(self, token: object, reason: int) -> None:
-        """Take the broker's answer to a result; there may be room for more now."""
-        self._dispatch.acknowledged(token, reason)
+        """Take the broker's answer; there may be room for more now."""
+        if isinstance(token, RetainedToken):
+            self._retained.answer(token, reason)
+        else:
+            self._dispatch.acknowledged(token, reason)
         self._wake()
 
     def link_changed(self) -> None:
         """The link came up or went down: what the broker had not acknowledged, or may have forgotten, is due again."""
         self._dispatch.link_changed()
-        with self._changed:
-            self._published.clear()
+        self._retained.link_changed()
         self._wake()
 
-    def overwritten(self, topic: str, payload: bytes) -> None:
-        """Put the station's own retained message back when somebody else changed it."""
-        with self._changed:
-            own = self._published.get(topic)
-            if own is not None and payload != own:
-                self._published.pop(topic)
+    def state_arrived(self, message: Message) -> None:
+        """Take what somebody, most likely the station itself, has published on ``state``."""
+        self._retained.arrived(message)
         self._wake()
 
     def _watch(self, part: Part, at_ns: int) -> None:
@@ -183,15 +194,8 @@ class DeadlineGuard:
         if present >= self._next_beat_ns:
             self._next_beat_ns = present + HEARTBEAT_NS
             self._beats = (self._beats + 1) % (wire.MAX_U32 + 1)
-            link.publish(wire.HEARTBEAT, wire.encode_heartbeat(self._beat(self._beats)), qos=0)
+            beat = wire.encode_heartbeat(self._beat(self._beats))
+            # One that a stalled link holds back must not come after the next: it would tell of a past.
+            link.publish(wire.HEARTBEAT, beat, qos=0, not_after_ns=self._next_beat_ns)
         if link.connected:
-            self._publish_retained(link)
-
-    def _publish_retained(self, link: Link) -> None:
-        """Publish the retained messages that the broker does not have in their present form."""
-        for topic, payload in self._retained():
-            with self._changed:
-                stands = self._published.get(topic) == payload
-            if not stands and link.publish(topic, payload, qos=1, retain=True):
-                with self._changed:
-                    self._published[topic] = payload
+            self._retained.flush(link)

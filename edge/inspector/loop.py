@@ -19,8 +19,9 @@ from edge.inspector.dispatch import Delivery
 from edge.inspector.examine import examine
 from edge.inspector.guard import MARGIN_NS
 from edge.inspector.part import Part
-from edge.inspector.recipes import LoadedRecipe, LoadedView
+from edge.inspector.recipes import LoadedRecipe
 from edge.inspector.verdicts import Author, decided_by_loop
+from edge.inspector.views import LoadedView
 from edge.ledger import Ledger
 
 IDLE_S: Final = 0.1

@@ -36,6 +36,11 @@ class HistoryOutbox:
     def __len__(self) -> int:
         return len(self._waiting) + len(self._in_flight)
 
+    @property
+    def on_the_way(self) -> int:
+        """How many items were published and are not acknowledged yet."""
+        return len(self._in_flight)
+
     def add(self, item: HistoryItem) -> None:
         """Queue an item."""
         if len(self._waiting) >= LIMIT:

@@ -14,14 +14,15 @@ from typing import Final
 from edge.core import wire
 from edge.core.admission import Admitted, Duplicate, Lost, Rejected, Sessions, account_for_ack, admit
 from edge.core.codes import Code
-from edge.core.events import Event, Instant, Loss, PartKey, PlcAcked, Refused
+from edge.core.events import Event, Instant, Loss, PartKey, PlcAcked, Refused, Truth
 from edge.core.lateness import TickClock
-from edge.core.types import Trigger
+from edge.core.types import Act, Trigger
 from edge.inspector import clock
+from edge.inspector.ack_audit import AckAudit
 from edge.inspector.alarms import Alarm, Alarms
 from edge.inspector.part import Order, Origin, Part
 from edge.inspector.recipes import Recipes
-from edge.ledger import Ledger, LedgerError
+from edge.ledger import Ledger, LedgerError, Ticket
 from edge.line.link import Message
 
 QUEUE_PARTS: Final = 32
@@ -29,6 +30,9 @@ QUEUE_PARTS: Final = 32
 
 DEFAULT_DEADLINE_MS: Final = 400
 """For a trigger whose recipe is unknown and which names no deadline."""
+
+TRUTH_BACKLOG: Final = 1_000
+"""With so many events waiting for the disk no more truths are taken: the parts on the line come first."""
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -51,6 +55,7 @@ class Reception:
         ready: Callable[[], bool],
         watch: Callable[[Part], None],
         answer_now: Callable[[Part], None],
+        audit: AckAudit,
     ) -> None:
         self._sessions = sessions
         self._auto_trigs = itertools.count(auto_trig + 1)
@@ -62,11 +67,13 @@ class Reception:
         self._ready = ready
         self._watch = watch
         self._answer_now = answer_now
+        self._audit = audit
         self._ticks = TickClock()
         self._lock = threading.Lock()
         self._closed = False
         self.parts: queue.Queue[Part] = queue.Queue(QUEUE_PARTS)
         self.counts: Counter[str] = Counter(received=0, duplicate=0, refused=0, lost=0, late=0, unrecorded=0)
+        self.counts.update(truth=0, truth_refused=0)
 
     def close(self) -> None:
         """Take on no more: a later trigger is answered cannot-judge (stopping)."""
@@ -88,7 +95,7 @@ class Reception:
                 case Admitted():
                     excess_ms = self._excess_ms(trigger, message.received_ns)
                     part = self._part(trigger, "plc", received, excess_ms)
-                    taken = self._record([*losses, part.order.receipt()], received)
+                    taken = self._record([*losses, part.order.receipt()], received) is not None
                     if taken:
                         self._hand_over(part)
                 case Rejected(code=code, detail=detail):
@@ -109,11 +116,40 @@ class Reception:
             except wire.WireError as error:
                 self._refuse(None, error.code, f"ack: {error}", received, [])
                 return
+            if message.retained:
+                self._refuse(None, Code.RETAINED, "ack: the broker kept it: publish acks without retain", received, [])
+                return
             admission = account_for_ack(self._sessions, ack)
             key = PartKey(session=ack.session, trig=ack.trig, epoch=ack.epoch, seq=ack.seq)
             events = [*self._losses(admission.lost, received), PlcAcked(key=key, act=ack.act, at=received)]
-            if self._record(events, received):
-                self._sessions = admission.sessions
+            ticket = self._record(events, received)
+            if ticket is None:
+                return
+            self._sessions = admission.sessions
+            if ack.act is Act.ACCEPTED:
+                self._audit.follow(key, ticket)
+
+    def truth(self, message: Message) -> None:
+        """Handle ``cmd/truth``: what a later inspection found goes on record, for statistics alone."""
+        received = clock.at(message.received_ns)
+        with self._lock:
+            try:
+                report = wire.parse_truth(message.payload)
+            except wire.WireError as error:
+                self._refuse_truth(error.code, str(error), received)
+                return
+            if message.retained:
+                self._refuse_truth(Code.RETAINED, "the broker kept it: publish truths without retain", received)
+                return
+            if self._ledger.waiting > TRUTH_BACKLOG:
+                self.counts["truth_refused"] += 1
+                text = f"{self._ledger.waiting} events wait for the disk: truths are not taken until they are written"
+                self._alarms.set(Alarm.TRUTH, received, text, value=self.counts["truth_refused"])
+                return
+            truth = Truth(
+                epoch=self._sessions.epoch, part=report.part, truth=report.truth, source=report.source, at=received
+            )
+            self.counts["truth"] += self._record([truth], received) is not None
 
     def own_trigger(self, recipe: int, origin: Origin) -> None:
         """Take on a part that the station itself triggers (timer, presence); its session is 0."""
@@ -193,16 +229,23 @@ class Reception:
         self._alarms.set(Alarm.TRIGGER, at, f"refused: {detail}", value=self.counts["refused"])
         epoch = self._sessions.epoch
         refused = Refused(epoch=epoch, session=session, trig=trig, code=code, detail=detail[:200], at=at)
-        return self._record([*losses, refused], at)
+        return self._record([*losses, refused], at) is not None
 
-    def _record(self, events: list[Event], at: Instant) -> bool:
-        """Queue events for the ledger; False, and an alarm, where it takes no more."""
+    def _refuse_truth(self, code: Code, detail: str, at: Instant) -> None:
+        self.counts["truth_refused"] += 1
+        self._alarms.set(Alarm.TRUTH, at, f"refused: {detail}", value=self.counts["truth_refused"])
+        epoch = self._sessions.epoch
+        refused = Refused(epoch=epoch, session=None, trig=None, code=code, detail=f"truth: {detail}"[:200], at=at)
+        self._record([refused], at)
+
+    def _record(self, events: list[Event], at: Instant) -> Ticket | None:
+        """Queue events for the ledger and return their ticket; None, and an alarm, where it takes no more."""
         try:
-            self._ledger.append(*events)
+            ticket = self._ledger.append(*events)
         except LedgerError as error:
             self.counts["unrecorded"] += 1
             self._alarms.set(Alarm.LEDGER, at, str(error), value=self.counts["unrecorded"])
             _LOG.error("not taken on: %s", error)
-            return False
+            return None
         self.counts["lost"] += sum(isinstance(event, Loss) for event in events)
-        return True
+        return ticket

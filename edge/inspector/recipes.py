@@ -2,9 +2,8 @@
 
 import hashlib
 import statistics
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -12,24 +11,9 @@ import numpy as np
 from deploy.active import bundle_path
 from edge.config import Recipe
 from edge.config.schema import View
-from edge.core.quality import QualityLimits
-from edge.core.types import Limits
-from edge.inspector.catalogue import ViewSettings, load_catalogue
 from edge.inspector.clock import NS_PER_MS
-from edge.inspector.judging import Judge, Roi
-from models.bundle import Bundle, read_bundle, set_fingerprint
-from models.bundle.manifest import RiskClaim
-from models.catalogue import CatalogueError, StoredCatalogue
-from models.commissioning import (
-    CommissionedDetector,
-    CommissionedFileError,
-    StoredCommissioning,
-    claim_in_force,
-    read_commissioned,
-    refusals,
-)
-from models.detector import Detector
-from models.golden import verify_golden
+from edge.inspector.views import LoadedView, RecipeError, Shelf, UnsafeRecipeError, ViewFiles, load_view
+from models.bundle import set_fingerprint
 
 PROBE_PIXELS: Final = 64
 LATENCY_RUNS: Final = 3
@@ -40,32 +24,6 @@ _LAXER: Final = (
     "it accepts blemishes that the bundle does not, so that no claimed risk covers them, which a live line refuses: "
     "opt in with allow_provisional = true"
 )
-
-
-class RecipeError(Exception):
-    """A recipe cannot be made ready; the message names recipe, view and what to do."""
-
-
-class UnsafeRecipeError(RecipeError):
-    """A recipe asks for what a station must not do (a laxer limit, an unproven model on a live line)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoadedView:
-    """One view of a recipe with all that judging its picture takes.
-
-    ``commissioned`` is the SHA-256 of the commissioned file, ``catalogue`` that over the catalogue and its limit
-    samples; each is None without one.
-    """
-
-    camera: str
-    roi: Roi | None
-    limits: Limits
-    quality: QualityLimits
-    bundle: Bundle
-    detector: Judge
-    commissioned: str | None = None
-    catalogue: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,8 +57,8 @@ def load_recipes(recipes: tuple[Recipe, ...], *, live: bool) -> Recipes:
         RecipeError: a model is too slow for its recipe.
         ModelError: a bundle file is missing or wrong, or does not reproduce its golden outputs on this machine.
     """
-    detectors: dict[Path, tuple[Bundle, Detector]] = {}
-    return {recipe.id: _load(recipe, detectors, live=live) for recipe in recipes}
+    shelf = Shelf()
+    return {recipe.id: _load(recipe, shelf, live=live) for recipe in recipes}
 
 
 def probe(recipes: Recipes) -> None:
@@ -126,14 +84,14 @@ def judging_hash(config_hash: str, recipes: Recipes) -> str:
     samples), each in lower-case hex and followed by a newline (ASCII).
     """
     views = [view for recipe in recipes.values() for view in recipe.views]
-    files = [known for view in views for known in (view.commissioned, view.catalogue) if known]
+    files = [known for view in views for known in view.file_hashes]
     if not files:
         return config_hash
     return hashlib.sha256("".join(f"{known}\n" for known in (config_hash, *files)).encode("ascii")).hexdigest()
 
 
-def _load(recipe: Recipe, detectors: dict[Path, tuple[Bundle, Detector]], *, live: bool) -> LoadedRecipe:
-    views = tuple(_load_view(recipe, view, detectors, live=live) for view in recipe.views)
+def _load(recipe: Recipe, shelf: Shelf, *, live: bool) -> LoadedRecipe:
+    views = tuple(_load_view(recipe, view, shelf, live=live) for view in recipe.views)
     return LoadedRecipe(
         id=recipe.id,
         name=recipe.name,
@@ -145,88 +103,44 @@ def _load(recipe: Recipe, detectors: dict[Path, tuple[Bundle, Detector]], *, liv
     )
 
 
-def _load_view(recipe: Recipe, view: View, detectors: dict[Path, tuple[Bundle, Detector]], *, live: bool) -> LoadedView:
-    path = bundle_path(view.bundle)
-    if path not in detectors:
-        bundle = read_bundle(path)
-        detector = Detector.load(bundle)
-        verify_golden(bundle, detector)
-        detectors[path] = (bundle, detector)
-    bundle, detector = detectors[path]
-    place = f"recipe {recipe.id} ({recipe.name}), view {view.camera}"
-    stored = _commissioned(place, view, bundle)
-    content = stored.content if stored else None
-    given = content.limits if content else bundle.manifest.decision.limits()
-    claim = claim_in_force(content, bundle) if content else bundle.manifest.decision.risk_claim
-    for text in _refusals(recipe, view, bundle, given, claim, live=live):
-        raise UnsafeRecipeError(f"{place}: {text}")
-    rules = content.rules() if content else None
-    judge: Judge = CommissionedDetector(detector, rules) if rules else detector
-    catalogue = None
-    if view.catalogue is not None:
-        settings = ViewSettings(limits=view.limits(given), roi=view.roi, rules=rules)
-        catalogue, judge = _catalogued(place, view.catalogue, detector, settings)
-        if live and catalogue.content.excuses and not recipe.allow_provisional:
-            raise UnsafeRecipeError(f"{place}: {view.catalogue}: {_LAXER}")
-    _refuse_slow(place, recipe, view, judge)
-    return LoadedView(
+def _load_view(recipe: Recipe, view: View, shelf: Shelf, *, live: bool) -> LoadedView:
+    place = f"recipe {recipe.id} ({recipe.name}), view {view.camera}: "
+    files = ViewFiles(
         camera=view.camera,
+        bundle=bundle_path(view.bundle),
+        commissioned=view.commissioned,
+        catalogue=view.catalogue,
         roi=view.roi,
-        limits=view.limits(given),
-        quality=bundle.manifest.quality.limits(),
-        bundle=bundle,
-        detector=judge,
-        commissioned=stored.sha256 if stored else None,
-        catalogue=catalogue.sha256 if catalogue else None,
+    )
+    loaded = load_view(files, shelf, view.limits, place=place)
+    if live and loaded.claim is None and not recipe.allow_provisional:
+        raise UnsafeRecipeError(f"{place}{_unclaimed(view, loaded)}")
+    _refuse_slow(place, recipe, loaded)
+    return loaded
+
+
+def _unclaimed(view: View, loaded: LoadedView) -> str:
+    if loaded.excuses:
+        return f"{view.catalogue}: {_LAXER}"
+    what = "as commissioned " if view.commissioned else ""
+    return (
+        f"bundle {loaded.bundle.manifest.file_name} is {what}provisional (no risk is claimed), which a live line "
+        "refuses: install a bundle with a risk claim, commission the view with enough known defects, or opt in with "
+        "allow_provisional = true"
     )
 
 
-def _catalogued(place: str, path: Path, detector: Detector, settings: ViewSettings) -> tuple[StoredCatalogue, Judge]:
-    try:
-        return load_catalogue(path, detector, settings)
-    except CatalogueError as error:
-        raise UnsafeRecipeError(f"{place}: {error}") from error
-
-
-def _commissioned(place: str, view: View, bundle: Bundle) -> StoredCommissioning | None:
-    if view.commissioned is None:
-        return None
-    try:
-        stored = read_commissioned(view.commissioned)
-    except CommissionedFileError as error:
-        raise UnsafeRecipeError(f"{place}: {error}") from error
-    for text in refusals(stored.content, bundle, camera=view.camera, roi=view.roi):
-        raise UnsafeRecipeError(f"{place}: {view.commissioned}: {text}")
-    return stored
-
-
-def _refuse_slow(place: str, recipe: Recipe, view: View, detector: Judge) -> None:
+def _refuse_slow(place: str, recipe: Recipe, view: LoadedView) -> None:
     """Refuse a model that cannot answer within the recipe's deadline on this machine, even with nothing else to do."""
     x, y, width, height = view.roi or (0, 0, LATENCY_WIDTH, LATENCY_HEIGHT)
     blank = np.zeros((y + height, x + width, 3), np.uint8)
     times_ns = []
     for _ in range(LATENCY_RUNS):
-        found = detector.inspect(blank, view.roi)
+        found = view.detector.inspect(blank, view.roi)
         times_ns.append(found.preprocess_ns + found.invoke_ns + found.postprocess_ns)
     needed_ms = statistics.median(times_ns) / NS_PER_MS
     if needed_ms >= recipe.deadline_ms:
         raise RecipeError(
-            f"{place}: its model takes {needed_ms:.0f} ms on this machine, the recipe's deadline is "
+            f"{place}its model takes {needed_ms:.0f} ms on this machine, the recipe's deadline is "
             f"{recipe.deadline_ms} ms: raise deadline_ms, or use a smaller bundle"
-        )
-
-
-def _refusals(
-    recipe: Recipe, view: View, bundle: Bundle, given: Limits, claim: RiskClaim | None, *, live: bool
-) -> Iterator[str]:
-    try:
-        view.limits(given)
-    except ValueError as error:
-        yield str(error)
-    if live and claim is None and not recipe.allow_provisional:
-        what = "as commissioned " if view.commissioned else ""
-        yield (
-            f"bundle {bundle.manifest.file_name} is {what}provisional (no risk is claimed), which a live line refuses: "
-            "install a bundle with a risk claim, commission the view with enough known defects, or opt in with "
-            "allow_provisional = true"
         )

@@ -19,6 +19,9 @@ LOOP_ALIVE_NS: Final = 4_000_000_000
 EARLIEST_PLAUSIBLE_S: Final = 1_767_225_600
 """1 January 2026: a clock before it was never set. It is told as a fault but stops no line."""
 
+TOLD_ONLY: Final = Fault.CLOCK | Fault.LINK
+"""Faults that stop no line. Whether results get through again shows with the next one only."""
+
 
 def software_version() -> str:
     """Return the installed version of linegate."""
@@ -59,14 +62,16 @@ class Station:
             faults |= Fault.LEDGER
         if not self._recipes:
             faults |= Fault.RECIPE
+        if self._alarms.raised(Alarm.LINK):
+            faults |= Fault.LINK
         if time.time() < EARLIEST_PLAUSIBLE_S:
             faults |= Fault.CLOCK
         return faults
 
     def ready(self) -> bool:
-        """Return whether a part may be sent: no fault but an unset clock, and a loop that comes round."""
+        """Return whether a part may be sent: no fault that keeps it from being judged, and a loop that comes round."""
         alive = time.monotonic_ns() - self.loop_alive_ns < LOOP_ALIVE_NS
-        return alive and not self.stopping and self.faults() in {Fault.NONE, Fault.CLOCK}
+        return alive and not self.stopping and not self.faults() & ~TOLD_ONLY
 
     def heartbeat(self, number: int) -> wire.Heartbeat:
         """Return the heartbeat of this moment."""

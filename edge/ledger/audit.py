@@ -163,6 +163,8 @@ class Audit:
             raise ConflictError(f"received in epoch {event.key.epoch} while epoch {self._epoch} ran")
         if isinstance(event, Sent) and after.decided_event is None:
             raise ConflictError(f"{_name(key)} was sent before its verdict was on record")
+        if isinstance(event, Sent) and event.decision is not None and event.decision.label != after.outcome:
+            raise ConflictError(f"{_name(key)} was sent as {event.decision.label}, on record is {after.outcome}")
 
     def _known(self, key: Key, identity: int) -> Part | None:
         part = self._window.get(key) or self._late.get(key)

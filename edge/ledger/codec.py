@@ -76,6 +76,8 @@ KINDS: Final[Mapping[str, type]] = {
     "sent": core.Sent,
     "broker_acked": core.BrokerAcked,
     "plc_acked": core.PlcAcked,
+    "unearned_accept": core.UnearnedAccept,
+    "truth": core.Truth,
     "refused": core.Refused,
     "loss": core.Loss,
     "stored": core.Stored,

@@ -4,10 +4,11 @@ from typing import Final, NamedTuple
 
 from edge.core.codes import SCORE_NONE
 from edge.core.events import Decided, Loss, Overruled, PlcAcked, Received, Sent
-from edge.core.types import Decision
+from edge.core.types import Act, Decision
 from edge.core.wire import HISTORY
 
 LOSS: Final = "loss"
+ACCEPT: Final = Decision.ACCEPT.label
 CANNOT_JUDGE: Final = Decision.CANNOT_JUDGE.label
 
 PartEvent = Received | Decided | Overruled | Sent | PlcAcked | Loss
@@ -88,6 +89,29 @@ def fold(part: Part | None, identity: int, event: PartEvent) -> Part:
             return _overruled(_known(part, event), identity, event)
         case Sent():
             return _sent(_known(part, event), identity, event)
+
+
+def unearned(part: Part | None, ack: PlcAcked, epoch: int) -> str | None:
+    """Return why the record does not support what an ack says; None where it does, or where it says no accept.
+
+    ``part`` is what was on record when the ack came, in ``epoch``. That an accept was sent is not asked of a part of an
+    earlier epoch: a power cut may have swallowed that record, never the verdict.
+    """
+    if ack.act is not Act.ACCEPTED:
+        return None
+    if part is None or part.outcome is None:
+        return "no verdict of it is on record"
+    if part.outcome != ACCEPT:
+        how = "was overruled: " if part.overruled_event is not None else "is "
+        return f"its verdict {how}{part.outcome} (code {part.code})"
+    if (ack.key.epoch, ack.key.seq) != (part.epoch, part.seq):
+        return (
+            f"it names a result of epoch {ack.key.epoch}, seq {ack.key.seq}; "
+            f"the accept is of epoch {part.epoch}, seq {part.seq}"
+        )
+    if part.epoch == epoch and part.sent_event is None:
+        return "its accept was never sent live"
+    return None
 
 
 def _new(identity: int, event: PartEvent) -> Part:

@@ -1,5 +1,6 @@
 """What is going on now: the counts of a day and the last parts, at a cost that does not grow with the ledger."""
 
+import json
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
@@ -12,6 +13,7 @@ from edge.ledger.lock import is_held
 from edge.ledger.parts import LOSS
 from edge.ledger.schema import FILE_NAME, QUARTER_MS, connect_reader
 
+_UNEARNED: Final = "SELECT {} FROM events WHERE kind = 'unearned_accept' AND utc_ms >= ?"
 OUTCOMES: Final = (*(decision.label for decision in Decision), LOSS)
 
 
@@ -23,7 +25,8 @@ def counts(directory: Path, since_utc_ms: int) -> dict[str, Any]:
         ``loss`` (a run of lost triggers counts once); ``codes``: a count per reason code, as text; ``open``: parts
         without a verdict now; ``running``: whether an inspector holds the store; ``epoch``: of the last start its
         ``epoch``, ``started_at``, ``software``, ``config_hash``, ``ended_at`` and ``reason`` (both None while it runs,
-        or if it died), None where there was none.
+        or if it died), None where there was none; ``unearned``: parts that the PLC says it accepted without an accept
+        on record.
 
     Raises:
         LedgerError: there is no ledger, or it cannot be read.
@@ -44,6 +47,7 @@ def counts(directory: Path, since_utc_ms: int) -> dict[str, Any]:
                 "SELECT epoch, started_at, software, config_hash, ended_at, reason FROM epochs "
                 "ORDER BY epoch DESC LIMIT 1"
             ).fetchone()
+            (unearned,) = connection.execute(_UNEARNED.format("count(*)"), (first * QUARTER_MS,)).fetchone()
             for outcome, code, parts in rows:
                 outcomes[outcome] += parts
                 codes[str(code)] += parts
@@ -59,7 +63,37 @@ def counts(directory: Path, since_utc_ms: int) -> dict[str, Any]:
         "open": waiting,
         "running": is_held(directory),
         "epoch": None if last is None else dict(zip(names, last, strict=True)),
+        "unearned": unearned,
     }
+
+
+def last_unearned(directory: Path, since_utc_ms: int) -> tuple[int, str] | None:
+    """Return when the PLC last said that it accepted a part without an accept on record, and a sentence about it.
+
+    Returns:
+        Unix milliseconds and the sentence, None where there was none since that moment.
+
+    Raises:
+        LedgerError: there is no ledger, or it cannot be read.
+    """
+    path = directory / FILE_NAME
+    query = _UNEARNED.format("utc_ms, session, trig, body") + " ORDER BY utc_ms DESC LIMIT 1"
+    with closing(connect_reader(path)) as connection:
+        try:
+            row = connection.execute(query, (since_utc_ms,)).fetchone()
+            if row is None:
+                return None
+            at, session, trig, body = row
+            return at, unearned_sentence(session, trig, json.loads(body)["reason"])
+        except FAILURES as error:
+            raise explain(error, path) from error
+        except (ValueError, TypeError, LookupError) as error:
+            raise LedgerCorruptError(f"{path}: damaged ({error}); run linegate ledger verify to see where") from error
+
+
+def unearned_sentence(session: int, trig: int, reason: str) -> str:
+    """Return what an unearned accept is told as."""
+    return f"the PLC accepted the part of sess {session} trig {trig}, but {reason}: find the part, stop the line"
 
 
 def last_parts(directory: Path, count: int) -> list[dict[str, Any]]:

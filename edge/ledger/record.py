@@ -14,9 +14,10 @@ from edge.core.events import (
     Received,
     Sent,
     Stored,
+    UnearnedAccept,
 )
 from edge.ledger.codec import GENESIS, CodecError, LedgerEvent, Row, anomaly, chain, encode
-from edge.ledger.parts import ConflictError, Part, PartEvent, fold, key_of
+from edge.ledger.parts import ConflictError, Part, PartEvent, fold, key_of, unearned
 from edge.ledger.schema import QUARTER_MS
 
 PART_COLUMNS: Final = ", ".join(Part._fields)
@@ -63,8 +64,10 @@ def find_part(connection: sqlite3.Connection, key: tuple[int, int]) -> Part | No
 def record(connection: sqlite3.Connection, tail: Tail, event: LedgerEvent, epoch: int) -> tuple[Tail, str | None]:
     """Append one event; where it contradicts the record, append an anomaly that holds it instead.
 
+    An ack that claims an accept which is not on record is appended as what it is, and an event after it says so.
+
     Returns:
-        The new tail, and why the event was not taken as what it says (None: it was).
+        The new tail, and what the record says against the event (None: nothing).
 
     Raises:
         sqlite3.Error: the storage failed, or the event holds what SQLite refuses.
@@ -90,6 +93,10 @@ def record(connection: sqlite3.Connection, tail: Tail, event: LedgerEvent, epoch
         _write_part(connection, before, after)
     elif not isinstance(event, _PART_EVENTS):
         _project(connection, identity, event)
+    if isinstance(event, PlcAcked) and (reason := unearned(before, event, epoch)) is not None:
+        verdict = "none" if before is None or before.outcome is None else before.outcome
+        told = encode(UnearnedAccept(key=event.key, verdict=verdict, reason=reason, at=event.at))
+        tail, refusal = _insert(connection, tail, tail.identity + 1, told), reason
     return tail, refusal
 
 

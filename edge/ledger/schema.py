@@ -75,7 +75,10 @@ _VERSION_1: Final = (
     f"PRAGMA application_id = {APPLICATION_ID}",
 )
 
-MIGRATIONS: Final = (_VERSION_1,)
+# Also a new version because of new kinds of event, which older software would take for damage.
+_VERSION_2: Final = ("CREATE INDEX events_unearned ON events (utc_ms) WHERE kind = 'unearned_accept'",)
+
+MIGRATIONS: Final = (_VERSION_1, _VERSION_2)
 """The statements that lead from version N to N + 1, each step in one transaction. Never edited, only added to."""
 
 VERSION: Final = len(MIGRATIONS)

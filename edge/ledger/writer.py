@@ -35,12 +35,18 @@ class Ticket:
         self._settled = threading.Event()
         self._committed = False
         self.refusals: tuple[str, ...] = ()
-        """Why events were recorded as anomalies and not as what they say; empty where all were taken."""
+        """What the record says against the events: why one was recorded as an anomaly, or that an ack claims an accept
+        that is not on record; empty where all were taken."""
 
     @property
     def committed(self) -> bool:
-        """Whether every event is on disk as what it says."""
+        """Whether every event is on disk as what it says, and nothing on record speaks against it."""
         return self._committed
+
+    @property
+    def settled(self) -> bool:
+        """Whether the events are on disk, as what they say or as anomalies."""
+        return self._settled.is_set()
 
     def wait(self, timeout_s: float) -> bool:
         """Wait until the events are on disk, at most ``timeout_s`` seconds.
@@ -214,7 +220,7 @@ class Writer:
             entry.ticket.settle(tuple(reason for reason in own if reason is not None))
         for reason in refusals:
             if reason is not None:
-                logger.error("%s: an event was recorded as an anomaly: %s", self._store.path, reason)
+                logger.error("%s: an event contradicts the record: %s", self._store.path, reason)
         self._checkpointer.note(len(refusals))
         if self._checkpointer.overdue:
             self._store.checkpoint(self._checkpointer.run)

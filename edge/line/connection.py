@@ -6,10 +6,12 @@ loop visibly instead of killing a hidden thread; ``publish`` from other threads 
 id is known before its acknowledgement can be read; and a stuck broker can be told from an idle one.
 """
 
+import contextlib
 import logging
 import os
 import select
 import socket
+import ssl
 import threading
 import time
 from collections import deque
@@ -23,12 +25,16 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from edge.line.delivery import QUEUE, WINDOW, Outgoing, guarded, room
 from edge.line.link import LinkEvents, Message
+from edge.line.reasons import explain
 from edge.line.settings import KEEPALIVE_S, BrokerAddress, LinkSettings, tls_context
 
 LOGGER: Final = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT_S: Final = 3.0
 TICK_MS: Final = 250
+REFUSAL_MS: Final = 300
+"""How long a broker may take to refuse a client's certificate, or to send its first session ticket."""
+PARTING_S: Final = 0.5
 RESUBSCRIBE_S: Final = 2.0
 MQTT_FAILURE: Final = 0x80
 """The first reason code that means failure; paho also gives it for a connection that ended without a reason."""
@@ -98,12 +104,29 @@ class Connection:
             if stopping():
                 self._end("the link was closed")
                 if farewell_told():
-                    self._client.disconnect()
+                    self._disconnect()
         except Exception as error:  # noqa: BLE001 - whatever ends a connection is a reason to make the next one
-            self._end(_advise(str(error) or type(error).__name__))
+            self._end(explain(str(error) or type(error).__name__))
         finally:
             self._shut()
         return self._reason
+
+    def _disconnect(self) -> None:
+        """End in order, and let the broker read the end.
+
+        paho closes the socket at once; what the broker has sent meanwhile (the echo of the last state) would then make
+        the kernel reset the connection, and a broker that has not read the farewell's end tells the Last Will.
+        """
+        held = self._client.socket()
+        if held is None:
+            return
+        with socket.socket(fileno=os.dup(held.fileno())) as kept, contextlib.suppress(OSError):
+            self._client.disconnect()
+            kept.settimeout(PARTING_S)
+            kept.shutdown(socket.SHUT_WR)
+            until = time.monotonic() + PARTING_S
+            while time.monotonic() < until and kept.recv(4096):
+                pass
 
     def _build_client(self) -> Client:
         client = Client(
@@ -161,12 +184,25 @@ class Connection:
                 return
 
     def _send_queued(self) -> None:
-        while self._queue and self._client.socket() is not None:
+        """Send what waits. Behind a packet that the socket has not taken whole it waits here, where it can expire."""
+        while self._queue and self._client.socket() is not None and not self._client.want_write():
             outgoing = self._queue.popleft()
+            if outgoing.expired:
+                self._drop(outgoing)
+                continue
+            if outgoing.token is not None:
+                guarded(self._events.sent, outgoing.token)
             topic = f"{self._settings.base_topic}/{outgoing.topic}"
             info = self._client.publish(topic, outgoing.payload, outgoing.qos, outgoing.retain)
             if outgoing.qos:
                 self._unacknowledged[info.mid] = (outgoing.token, time.monotonic())
+
+    def _drop(self, outgoing: Outgoing) -> None:
+        if outgoing.qos:
+            with self._lock:
+                self._in_flight -= 1
+        if outgoing.token is not None:
+            guarded(self._events.expired, outgoing.token)
 
     def _overdue(self) -> bool:
         """Tell whether the broker owes an answer for too long; ask again for refused subscriptions meanwhile."""
@@ -196,9 +232,11 @@ class Connection:
 
     def _on_socket_open(self, _client: Client, _data: Any, opened: Any) -> None:
         """Send at once, and have the kernel end a link whose other end no longer answers."""
-        self.reached = True
         opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, KEEPALIVE_S * 1000)
+        if isinstance(opened, ssl.SSLSocket) and opened.version() == "TLSv1.3":
+            _hear_refusal(opened)
+        self.reached = True
 
     def _on_connect(
         self, _client: Client, _data: Any, _flags: ConnectFlags, reason: ReasonCode, properties: Properties | None
@@ -255,9 +293,9 @@ class Connection:
         self, _client: Client, _data: Any, flags: DisconnectFlags, reason: ReasonCode, _properties: Properties | None
     ) -> None:
         if flags.is_disconnect_packet_from_server:
-            self._end(_advise(f"the broker ended the connection: {reason}"))
+            self._end(explain(f"the broker ended the connection: {reason}"))
         elif self._hint or reason.value != MQTT_FAILURE:
-            self._end(_advise(f"the connection was lost: {self._hint or reason}"))
+            self._end(explain(f"the connection was lost: {self._hint or reason}"))
         elif self.accepted:
             self._end("the broker closed the connection (it stopped, or another client uses the same client id)")
         else:
@@ -280,9 +318,19 @@ class Connection:
             held.close()
 
 
-def _advise(text: str) -> str:
-    if "certificate" in text.lower() or "ssl" in text.lower():
-        return f"{text}; check line.ca, line.cert, line.key, the broker's host name and the clock"
-    if "taken over" in text.lower():
-        return f"{text}; another client uses the same client id: is this station's name given twice?"
-    return text
+def _hear_refusal(opened: ssl.SSLSocket) -> None:
+    """Let a broker say that it refuses the client's certificate, before anything is sent.
+
+    In TLS 1.3 (RFC 8446, section 4.4.2.4) the handshake is over for the client before the server has judged its
+    certificate. What the client sends meanwhile makes the closing server's kernel reset the connection, and the reason
+    is lost with it. A server that accepts sends session tickets; MQTT servers never speak first.
+
+    Raises:
+        OSError: the broker's refusal.
+    """
+    poller = select.poll()
+    poller.register(opened, select.POLLIN)
+    if poller.poll(REFUSAL_MS):
+        with contextlib.suppress(ssl.SSLWantReadError):
+            if not opened.recv(1):
+                raise ConnectionResetError("the broker closed the connection right after the TLS handshake")

@@ -1,6 +1,7 @@
 """What every kind of link shares: its bounds, a message on its way, and calling into the program safely."""
 
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -26,13 +27,19 @@ def room(topic: str, window: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A message on its way to the network thread; ``topic`` is below the base topic."""
+    """A message on its way to the network thread; ``topic`` is below the base topic, ``not_after_ns`` monotonic."""
 
     topic: str
     payload: bytes
     qos: int
     retain: bool
     token: object
+    not_after_ns: int | None
+
+    @property
+    def expired(self) -> bool:
+        """Whether its time is over."""
+        return self.not_after_ns is not None and time.monotonic_ns() >= self.not_after_ns
 
 
 def guarded(function: Callable[..., None], *arguments: object) -> None:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from edge.line.delivery import WINDOW, guarded, room
+from edge.line.delivery import WINDOW, Outgoing, guarded, room
 from edge.line.link import LinkEvents, Message
 from edge.line.settings import LinkSettings, check
 
@@ -24,11 +24,13 @@ _Delivery = tuple[int | None, Callable[[], None]]
 class MemoryBroker:
     """Routes messages between :class:`MemoryLink` objects; can be taken away and can cut a link.
 
-    ``refuse`` holds complete topics that nobody may subscribe to.
+    ``refuse`` holds complete topics that nobody may subscribe to; ``forbid`` those on which nothing is taken, with the
+    reason code that is answered.
     """
 
     def __init__(self, *, refuse: frozenset[str] = frozenset()) -> None:
         self.refuse = refuse
+        self.forbid: dict[str, int] = {}
         self._lock = threading.RLock()
         self._available = True
         self._links: dict[str, MemoryLink] = {}
@@ -82,6 +84,8 @@ class MemoryBroker:
     def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> int:
         """Route a message to a complete topic and return the MQTT 5 reason code of its acknowledgement."""
         with self._lock:
+            if topic in self.forbid:
+                return self.forbid[topic]
             if retain and payload:
                 self._retained[topic] = payload
             elif retain:
@@ -108,6 +112,7 @@ class MemoryLink:
         self._lock = threading.Lock()
         self._generation = 0
         self._connected = False
+        self._trouble: str | None = None
         self._in_flight = 0
         self._inbox: queue.SimpleQueue[_Delivery | None] = queue.SimpleQueue()
         self._stop = threading.Event()
@@ -118,6 +123,16 @@ class MemoryLink:
         """True while attached to the broker."""
         return self._connected
 
+    @property
+    def trouble(self) -> str | None:
+        """Why there is no connection; None while there is one, or none was tried yet."""
+        return None if self._connected else self._trouble
+
+    @property
+    def alive(self) -> bool:
+        """True but where the link's thread has died."""
+        return self._stop.is_set() or self._thread.ident is None or self._thread.is_alive()
+
     def topics(self) -> frozenset[str]:
         """Return the complete topics that the link subscribes to."""
         return frozenset(f"{self.settings.base_topic}/{topic}" for topic in self.settings.subscriptions)
@@ -126,13 +141,27 @@ class MemoryLink:
         """Begin to connect, in the background and for ever; may be called once."""
         self._thread.start()
 
-    def publish(self, topic: str, payload: bytes, *, qos: int, retain: bool = False, token: object = None) -> bool:
+    def publish(
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        qos: int,
+        retain: bool = False,
+        token: object = None,
+        not_after_ns: int | None = None,
+    ) -> bool:
         """Hand a message to the broker, or return False: nothing is ever queued for later."""
+        expired = Outgoing(topic, payload, qos, retain, token, not_after_ns).expired
         with self._lock:
             if not self._connected or (qos and self._in_flight >= room(topic, WINDOW)):
                 return False
             generation = self._generation
-            self._in_flight += 1 if qos else 0
+            self._in_flight += 1 if qos and not expired else 0
+        if expired:
+            self._inbox.put((generation, lambda: self._tell(self._events.expired, token)))
+            return True
+        self._tell(self._events.sent, token)
         reason = self._broker.publish(f"{self.settings.base_topic}/{topic}", payload, retain=retain)
         if qos:
             self._inbox.put((generation, lambda: self._acknowledge(token, reason)))
@@ -161,6 +190,7 @@ class MemoryLink:
         with self._lock:
             self._generation += 1
             self._connected = False
+            self._trouble = reason
         self._inbox.put((None, lambda: self._events.disconnected(reason)))
 
     def deliver(self, topic: str, payload: bytes, *, retained: bool) -> None:
@@ -171,6 +201,11 @@ class MemoryLink:
         below = topic.removeprefix(f"{self.settings.base_topic}/")
         received_ns = time.monotonic_ns()
         self._events.message(Message(topic=below, payload=payload, retained=retained, received_ns=received_ns))
+
+    @staticmethod
+    def _tell(callback: Callable[[object], None], token: object) -> None:
+        if token is not None:
+            guarded(callback, token)
 
     def _acknowledge(self, token: object, reason: int) -> None:
         with self._lock:

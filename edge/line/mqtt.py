@@ -23,6 +23,9 @@ STEADY_S: Final = 5.0
 
 FAREWELL_S: Final = 1.0
 _VERSIONS: Final = {MQTTProtocolVersion.MQTTv5: "5", MQTTProtocolVersion.MQTTv311: "3.1.1"}
+REMINDER_S: Final = 600.0
+"""How often the log repeats what keeps the link down."""
+MAX_TOLD: Final = 16
 OLDER_PROTOCOL_S: Final = 600.0
 """How long the MQTT version that a broker was found to speak is tried first, before the newest is tried again."""
 
@@ -56,11 +59,23 @@ class MqttLink:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._keep_up, name=settings.client_id, daemon=True)
         self._preferred: tuple[MQTTProtocolVersion, float] | None = None
+        self._trouble: str | None = None
+        self._told: dict[str, float] = {}
 
     @property
     def connected(self) -> bool:
         """True while the broker has accepted the connection and all subscriptions, and the network thread lives."""
         return self._connection is not None and self._thread.is_alive()
+
+    @property
+    def trouble(self) -> str | None:
+        """Why there is no connection, in a sentence for people; None while there is one, or none was tried yet."""
+        return None if self._connection is not None else self._trouble
+
+    @property
+    def alive(self) -> bool:
+        """False where the network thread has ended although nobody closed the link: only a new process helps."""
+        return self._stop.is_set() or self._thread.ident is None or self._thread.is_alive()
 
     @property
     def protocol(self) -> MQTTProtocolVersion | None:
@@ -77,16 +92,25 @@ class MqttLink:
         check(self._settings)
         self._thread.start()
 
-    def publish(self, topic: str, payload: bytes, *, qos: int, retain: bool = False, token: object = None) -> bool:
+    def publish(
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        qos: int,
+        retain: bool = False,
+        token: object = None,
+        not_after_ns: int | None = None,
+    ) -> bool:
         """Hand a message to the network thread; False while disconnected or with 20 messages unacknowledged.
 
         For ``hist/result`` the bound is 10, so that a replay leaves room for live results.
-        True means that it leaves on the present connection or never.
+        True means that it leaves on the present connection, and before ``not_after_ns``, or never.
         """
         connection = self._connection
         if connection is None:
             return False
-        return connection.offer(Outgoing(topic, payload, qos, retain, token))
+        return connection.offer(Outgoing(topic, payload, qos, retain, token, not_after_ns))
 
     def close(self, farewell: tuple[str, bytes] | None = None) -> None:
         """Publish the retained farewell if connected, wait up to 1 s for its acknowledgement, and disconnect.
@@ -97,8 +121,8 @@ class MqttLink:
         if farewell is not None and not self._stop.is_set():
             token = _Farewell()
             topic, payload = farewell
-            if self.publish(topic, payload, qos=1, retain=True, token=token):
-                self._farewell_told = token.told.wait(FAREWELL_S)
+            handed_over = self.publish(topic, payload, qos=1, retain=True, token=token)
+            self._farewell_told = handed_over and token.told.wait(FAREWELL_S)
         self._stop.set()
         with self._lock:
             if self._dialled is not None:
@@ -148,16 +172,21 @@ class MqttLink:
         with self._lock:
             self._dialled = None
         if not self._stop.is_set():
-            LOGGER.log(
-                logging.WARNING if was_ready else logging.INFO,
-                "no line link to %s (MQTT %s): %s",
-                self._settings.broker,
-                _VERSIONS[protocol],
-                reason,
-            )
+            self._tell(f"no line link to {self._settings.broker} (MQTT {_VERSIONS[protocol]}): {reason}")
+            self._trouble = reason
         if was_ready:
             guarded(self._events.disconnected, reason)
         return connection
+
+    def _tell(self, text: str) -> None:
+        """Log what keeps the link down: at once where it is news, else every ten minutes."""
+        now = time.monotonic()
+        news = now - self._told.get(text, -REMINDER_S) >= REMINDER_S
+        if news:
+            if len(self._told) >= MAX_TOLD:
+                self._told.clear()
+            self._told[text] = now
+        LOGGER.log(logging.WARNING if news else logging.DEBUG, "%s", text)
 
     def _on_published(self, token: object, reason: int) -> None:
         if isinstance(token, _Farewell):
@@ -168,6 +197,8 @@ class MqttLink:
     def _on_ready(self, connection: Connection) -> None:
         self._preferred = (connection.protocol, time.monotonic() + OLDER_PROTOCOL_S)
         self._connection = connection
+        self._trouble = None
+        self._told.clear()
         LOGGER.info(
             "line link to %s is up (MQTT %s)",
             self._settings.broker,

@@ -4,13 +4,14 @@ from models.audit.audit import Audit, audit_judgements
 from models.audit.figures import figures
 from models.audit.page import render_report
 from models.audit.pictures import ReportPicture, report_picture
-from models.audit.subject import Claim, Subject
+from models.audit.subject import Claim, Subject, SubjectView
 
 __all__ = [
     "Audit",
     "Claim",
     "ReportPicture",
     "Subject",
+    "SubjectView",
     "audit_judgements",
     "figures",
     "render_report",

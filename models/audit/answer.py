@@ -17,8 +17,18 @@ from models.evaluation import JudgedImage, Part, by_group, join_parts, rate
 ESCAPE_LOOSEST: Final = 0.05
 """The highest escape rate that any claim is made for; a provisional bundle that is surely above it is not trusted."""
 _GOOD_PARTS_MIN: Final = 10
+_BAD_PARTS_MIN: Final = 10
 _GROUPS_MIN: Final = 2
 _CHANCE: Final = 0.5
+_NAMED: Final = 3
+_CHOSE_LIMITS: Final = (
+    "Its limits were chosen on the scores of these very pictures: rates under them, and their intervals, flatter. "
+    "Judge pictures that chose nothing."
+)
+_EXCUSED: Final = (
+    "Its catalogue accepts blemishes that the bundle does not: no claimed risk covers them, and a live line refuses it "
+    "unless the recipe opts in. Its limit samples prove it, and the figures here."
+)
 
 
 class Trust(StrEnum):
@@ -95,7 +105,14 @@ def _risk(evidence: Evidence) -> Iterator[Reason]:
             weight=Weight.OPEN if escape.count and claim is None else Weight.FOR,
             text=f"{counted(escape)} defective parts were accepted, {share_interval(escape.interval)}.",
         )
-    if claim is None:
+    if 0 < escape.n < _BAD_PARTS_MIN:
+        yield Reason(
+            weight=Weight.OPEN,
+            text=f"Only {escape.n} defective parts were judged: too few to see an escape. Add some.",
+        )
+    if any(view.excuses for view in evidence.subject.views):
+        yield Reason(weight=Weight.OPEN, text=_EXCUSED)
+    elif claim is None:
         yield Reason(weight=Weight.OPEN, text=_provisional(evidence))
     else:
         yield Reason(
@@ -107,7 +124,8 @@ def _risk(evidence: Evidence) -> Iterator[Reason]:
 
 
 def _provisional(evidence: Evidence) -> str:
-    text = "Provisional: the bundle claims no bound on escapes, and a live line refuses it unless the recipe opts in."
+    what = "as commissioned it" if any(view.commissioned for view in evidence.subject.views) else "the bundle"
+    text = f"Provisional: {what} claims no bound on escapes, and a live line refuses it unless the recipe opts in."
     needed = evidence.subject.parts_needed
     if needed is None:
         return f"{text} More independent defective parts are needed."
@@ -173,12 +191,9 @@ def _rivals(evidence: Evidence) -> Iterator[Reason]:
 
 
 def _evidence_itself(evidence: Evidence) -> Iterator[Reason]:
-    if evidence.subject.trained_on:
-        yield Reason(
-            weight=Weight.OPEN,
-            text="The bundle says that it was trained on this set of pictures: every figure here flatters it and "
-            "proves nothing. Judge pictures of parts that it never saw.",
-        )
+    yield from _known_pictures(evidence)
+    if evidence.subject.chose_limits:
+        yield Reason(weight=Weight.OPEN, text=_CHOSE_LIMITS)
     if len(by_group(evidence.parts)) < _GROUPS_MIN:
         yield Reason(
             weight=Weight.OPEN,
@@ -201,3 +216,31 @@ def _evidence_itself(evidence: Evidence) -> Iterator[Reason]:
                 text=f"{counted(hidden)} defective views are accepted in some shots and not in others when {how}: "
                 "escapes by luck. Lower the accept limit, or make light and position steadier.",
             )
+
+
+def _known_pictures(evidence: Evidence) -> Iterator[Reason]:
+    subject, pictures = evidence.subject, len(evidence.images)
+    trained, commissioned = subject.trained_files or (), subject.commissioned_files or ()
+    if len(trained) == pictures or (subject.trained_on and not trained):
+        yield Reason(
+            weight=Weight.OPEN,
+            text="The bundle says that it was trained on this set of pictures: every figure here flatters it and "
+            "proves nothing. Judge pictures of parts that it never saw.",
+        )
+    elif trained:
+        yield Reason(
+            weight=Weight.OPEN,
+            text=f"The bundle was trained on {len(trained)} of these {pictures} pictures ({_first(trained)}): every "
+            "figure here flatters it. Judge pictures of parts that it never saw; metrics.json names all.",
+        )
+    if commissioned:
+        yield Reason(
+            weight=Weight.OPEN,
+            text=f"{len(commissioned)} of these {pictures} pictures ({_first(commissioned)}) set or proved the "
+            "commissioned rules that judge them: every figure here flatters these. Judge pictures of other parts.",
+        )
+
+
+def _first(files: Sequence[str]) -> str:
+    more = len(files) - _NAMED
+    return ", ".join(files[:_NAMED]) + (f" and {more} more" if more > 0 else "")

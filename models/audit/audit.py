@@ -8,6 +8,7 @@ from edge.core.statistics import Interval, group_bootstrap
 from edge.core.types import Limits
 from models.audit.answer import Answer, Evidence, answer
 from models.audit.classical import ClassicalResult
+from models.audit.expected import ExpectedRisk, expected_risk
 from models.audit.incumbent import Comparison
 from models.audit.people import Opinion, PeopleResult, compare_people
 from models.audit.prior import AtPrior, at_prior
@@ -18,6 +19,7 @@ from models.audit.tables import ClassRow, GroupRow, class_rows, group_rows
 from models.audit.worst import WorstCases, worst_escapes, worst_overkills
 from models.evaluation import (
     RATE_NAMES,
+    InForce,
     JudgedImage,
     MatchedImage,
     Part,
@@ -38,12 +40,12 @@ class Audit:
 
     ``evaluation`` is the object of ``evaluate --json`` (docs/evaluation.md), ``baselines.classical`` included;
     ``auroc_interval`` draws whole groups anew, as its ``group_bootstrap95``. ``priors`` holds the stated prior's
-    figures, then those of another one where it was asked for; it is empty where the stated one is 0 or 1. Findings that
-    were not asked for are None or empty.
+    figures, then those of another one where it was asked for; it is empty where the stated one is 0 or 1. ``expected``
+    says in words why there is nothing to expect where that is so. Findings that were not asked for are None or empty.
     """
 
     subject: Subject
-    limits: Limits
+    limits: InForce
     answer: Answer
     evaluation: Mapping[str, Any]
     images: tuple[JudgedImage, ...]
@@ -54,6 +56,7 @@ class Audit:
     classes: tuple[ClassRow, ...]
     reliability: Reliability | None
     priors: tuple[AtPrior, ...]
+    expected: ExpectedRisk | str
     classical: ClassicalResult
     comparison: Comparison | None
     people: PeopleResult | None
@@ -64,7 +67,7 @@ class Audit:
 
 def audit_judgements(
     matched: Sequence[MatchedImage],
-    limits: Limits,
+    limits: InForce,
     subject: Subject,
     *,
     classical: ClassicalResult | None = None,
@@ -77,7 +80,7 @@ def audit_judgements(
 
     Args:
         matched: One entry per listed picture, in the order listed (:func:`models.evaluation.match_images`).
-        limits: The bundle's limits.
+        limits: Those in force.
         subject: What is audited, on what.
         classical: The pictures as the classical detector judged them.
         comparison: The bundle against its incumbent.
@@ -96,7 +99,6 @@ def audit_judgements(
     evaluation["baselines"]["classical"] = _baseline(compared)
     interval = _auroc_interval(images)
     repeats = _repeats(images, jitter, limits)
-    wanted = [subject.prior] if prior is None else [subject.prior, prior]
     return Audit(
         subject=subject,
         limits=limits,
@@ -120,17 +122,18 @@ def audit_judgements(
         groups=group_rows(images),
         classes=class_rows(matched, parts),
         reliability=reliability(images, subject.prior),
-        priors=tuple(_at(one, subject, limits, rates) for one in wanted) if 0.0 < subject.prior < 1.0 else (),
+        priors=_at_priors(subject.prior, prior, limits, rates),
+        expected=expected_risk(images, parts, limits, subject),
         classical=compared,
         comparison=comparison,
         people=compare_people(opinions, images) if opinions else None,
         repeats=repeats,
-        escapes=worst_escapes(images, parts),
-        overkills=worst_overkills(images, parts),
+        escapes=worst_escapes(images, parts, limits),
+        overkills=worst_overkills(images, parts, limits),
     )
 
 
-def _repeats(images: Sequence[JudgedImage], jitter: Sequence[Shots], limits: Limits) -> tuple[Repeatability, ...]:
+def _repeats(images: Sequence[JudgedImage], jitter: Sequence[Shots], limits: InForce) -> tuple[Repeatability, ...]:
     """Return how verdicts repeat: over views that were really shot again, and over jittered copies, where there are."""
     sources: list[tuple[Sequence[Shots], Literal["repeated", "jittered"]]] = [
         (repeated_shots(images), "repeated"),
@@ -158,14 +161,23 @@ def _auroc_interval(images: Iterable[JudgedImage]) -> Interval | None:
     return group_bootstrap(groups, ranking)
 
 
-def _at(prior: float, subject: Subject, limits: Limits, rates: Mapping[str, Rate]) -> AtPrior:
-    return at_prior(
-        prior,
-        stated=subject.prior,
-        limits=limits,
-        escape=rates["escape"],
-        overkill=rates["overkill"],
-        abstention_bad=rates["abstention_bad"],
-        abstention_good=rates["abstention_good"],
-        not_accepted_good=rates["not_accepted_good"],
+def _at_priors(
+    stated: float | None, wanted: float | None, limits: InForce, rates: Mapping[str, Rate]
+) -> tuple[AtPrior, ...]:
+    """Return what to expect at the stated prior, then at the wanted one; nothing where there is none to start from."""
+    if stated is None or not 0.0 < stated < 1.0:
+        return ()
+    return tuple(
+        at_prior(
+            prior,
+            stated=stated,
+            limits=limits if isinstance(limits, Limits) else None,
+            escape=rates["escape"],
+            overkill=rates["overkill"],
+            abstention_bad=rates["abstention_bad"],
+            abstention_good=rates["abstention_good"],
+            not_accepted_good=rates["not_accepted_good"],
+        )
+        for prior in (stated, wanted)
+        if prior is not None
     )

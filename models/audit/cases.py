@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping
 
-from edge.core.types import Limits
 from models.audit.markup import Html, heading, html, joined, paragraph
 from models.audit.pictures import LABELLED, PREDICTED, ReportPicture, detail_svg, whole_svg
 from models.audit.worst import WorstCases, regret
-from models.evaluation import JudgedImage
+from models.evaluation import InForce, JudgedImage, limits_for
 
 
-def worst_cases(cases: WorstCases, limits: Limits, pictures: Mapping[str, ReportPicture]) -> Html:
+def worst_cases(cases: WorstCases, limits: InForce, pictures: Mapping[str, ReportPicture]) -> Html:
     """Return the cards of one kind of error, or of what came nearest to it; nothing where no part is of that kind."""
     if not cases.pictures:
         return Html("")
@@ -19,10 +18,10 @@ def worst_cases(cases: WorstCases, limits: Limits, pictures: Mapping[str, Report
 
 def _key(cases: WorstCases) -> Html:
     order = {
-        ("escape", False): "Defective parts that were accepted, the lowest score first.",
-        ("escape", True): "Defective parts that were not accepted, the lowest score first.",
-        ("overkill", False): "Good parts that were rejected, the highest score first.",
-        ("overkill", True): "Good parts that were not rejected, the highest score first.",
+        ("escape", False): "Defective parts that were accepted, those furthest beyond the limit first.",
+        ("escape", True): "Defective parts that were not accepted, those nearest to the limit first.",
+        ("overkill", False): "Good parts that were rejected, those furthest beyond the limit first.",
+        ("overkill", True): "Good parts that were not rejected, those nearest to the limit first.",
     }[cases.kind, cases.nearest]
     return Html(
         f'<p class="note key"><span style="color:{LABELLED}"></span>labelled box'
@@ -31,11 +30,11 @@ def _key(cases: WorstCases) -> Html:
     )
 
 
-def _card(image: JudgedImage, limits: Limits, shown: ReportPicture | None) -> str:
+def _card(image: JudgedImage, limits: InForce, shown: ReportPicture | None) -> str:
     entry = image.entry
     group = f" ({entry.group})" if entry.group is not None else ""
     classes = sorted({box.category for box in entry.boxes if not box.ignore})
-    beyond = regret(image, limits)
+    beyond = regret(image, limits_for(limits, image.entry.view))
     verdict = image.decision.label.replace("_", " ")
     facts = [f"score {image.score:.3f}" if image.score is not None else "no score", verdict]
     if image.code:

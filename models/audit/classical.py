@@ -132,7 +132,7 @@ def judge_without_learning(entries: Sequence[DatasetImage], strengths: Sequence[
         entries: The listed pictures.
         strengths: Those of :func:`blob_strengths`, None where a picture cannot be read.
     """
-    if len({entry.truth for entry in entries}) < 2:  # noqa: PLR2004  # verdicts
+    if {entry.truth for entry in entries} != {"accept", "reject"}:
         return ClassicalResult(reason="all pictures have the same verdict: there is nothing to tune a threshold on")
     folds = _folds([entry.group for entry in entries])
     if len(folds) < _FOLDS_MIN:

@@ -5,11 +5,13 @@ from typing import Any
 
 from models.audit.audit import Audit
 from models.audit.classical import ClassicalResult
+from models.audit.expected import ExpectedRisk
 from models.audit.incumbent import CONFIDENCE, Comparison, PairedRate
 from models.audit.people import Judge, PeopleResult
 from models.audit.prior import PER, AtPrior, Expected
 from models.audit.reliability import Reliability
 from models.audit.repeat import BAND, Repeatability
+from models.audit.subject import SubjectView
 from models.audit.worst import WorstCases
 from models.evaluation import RATE_NAMES, Rate, join_parts, rate
 
@@ -25,7 +27,12 @@ def figures(audit: Audit) -> dict[str, Any]:
             "bundle": subject.bundle,
             "product": subject.product,
             "data": subject.data,
-            "trained_on": subject.trained_on,
+            "judged": subject.judged,
+            "views": [_view(one) for one in subject.views],
+            "trained_on": subject.trained_on or bool(subject.trained_files),
+            "trained_files": subject.trained_files,
+            "chose_limits": subject.chose_limits,
+            "commissioned_files": subject.commissioned_files,
             "trust": audit.answer.trust.value,
             "reasons": [{"weight": one.weight.value, "text": one.text} for one in audit.answer.reasons],
             "risk_claim": _claim(audit),
@@ -53,6 +60,7 @@ def figures(audit: Audit) -> dict[str, Any]:
             ],
             "reliability": _reliability(audit.reliability) if audit.reliability else None,
             "prior": {"stated": subject.prior, "at": [_at(one) for one in audit.priors]},
+            "expected_risk": _expected_risk(audit.expected),
             "classical": _classical(audit.classical),
             "incumbent": _comparison(audit.comparison) if audit.comparison else None,
             "people": _people(audit.people) if audit.people else None,
@@ -60,6 +68,21 @@ def figures(audit: Audit) -> dict[str, Any]:
             "escapes": _worst(audit.escapes),
             "overkills": _worst(audit.overkills),
         },
+    }
+
+
+def _view(one: SubjectView) -> dict[str, Any]:
+    return {
+        "view": one.name,
+        "bundle": one.bundle,
+        "accept_below": one.limits.accept_below,
+        "reject_above": one.limits.reject_above,
+        "bundle_accept_below": one.bundle_limits.accept_below,
+        "bundle_reject_above": one.bundle_limits.reject_above,
+        "roi": one.roi,
+        "commissioned": one.commissioned,
+        "catalogue": one.catalogue,
+        "catalogue_accepts": one.excuses,
     }
 
 
@@ -101,6 +124,21 @@ def _at(found: AtPrior) -> dict[str, Any]:
         "abstentions": _expected(found.abstentions),
         "defective_among_accepted": found.shipped_defective,
         "defective_among_accepted_interval": found.shipped_interval,
+    }
+
+
+def _expected_risk(found: ExpectedRisk | str) -> dict[str, Any]:
+    if isinstance(found, str):
+        return {"reason": found}
+    limit = found.conformal
+    return {
+        "reason": None,
+        "alpha": limit.alpha,
+        "independent_defective_parts": limit.parts,
+        "rank": limit.rank,
+        "accept_below": limit.score,
+        "parts_missing": limit.parts_missing,
+        "accept_below_in_force": found.accept_below,
     }
 
 

@@ -1,17 +1,19 @@
 """The report as one self-contained page: first the answer, then what it rests on."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from models.audit.answer import Trust, Weight
 from models.audit.audit import Audit
 from models.audit.cases import worst_cases
-from models.audit.markup import Html, heading, html, joined, paragraph
+from models.audit.expected import expected_section
+from models.audit.markup import Html, cell, heading, html, joined, paragraph, table
 from models.audit.pictures import ReportPicture
 from models.audit.rivals import incumbent_section, people_section, rates_section
 from models.audit.scores import calibration_section, repeat_section, scores_section, tables_section
 from models.audit.style import STYLE
-from models.audit.wording import bounds, counted, number, share
+from models.audit.subject import SubjectView
+from models.audit.wording import NONE, bounds, counted, number, share
 from models.evaluation import Rate
 
 _WORDS: Final = {
@@ -20,6 +22,7 @@ _WORDS: Final = {
     Trust.NO: "No.",
 }
 _WEIGHTS: Final = {Weight.AGAINST: "against", Weight.OPEN: "open", Weight.FOR: "in favour"}
+_HASH_SHOWN: Final = 12
 _ENDS: Final = (
     "Every figure, and any claim, ends where the parts stop being like these: a new product model, another lamp, "
     "lens or camera position, a new supplier or process. Then audit again, with parts from the changed line."
@@ -41,10 +44,12 @@ def render_report(audit: Audit, pictures: Mapping[str, ReportPicture]) -> str:
             _answer(audit),
             _tiles(audit),
             paragraph(_ENDS),
+            _judged_by(audit.subject.views),
             rates_section(audit),
             scores_section(audit),
             tables_section(audit),
             calibration_section(audit),
+            expected_section(audit.expected),
             incumbent_section(audit),
             people_section(audit),
             repeat_section(audit),
@@ -112,6 +117,40 @@ def _tile(name: str, value: str, detail: str, spread: str) -> str:
     )
 
 
+def _judged_by(views: Sequence[SubjectView]) -> Html:
+    """Return what the pictures of each view were judged by; nothing where the bundle alone did."""
+    if not views:
+        return Html("")
+    rows = [
+        [
+            cell(view.name or NONE),
+            cell(view.bundle),
+            cell(_limit(view.limits.accept_below, view.bundle_limits.accept_below)),
+            cell(_limit(view.limits.reject_above, view.bundle_limits.reject_above)),
+            cell(str(list(view.roi)) if view.roi else "whole picture"),
+            cell(_file(view.commissioned)),
+            cell(_file(view.catalogue) + (", accepts blemishes" if view.excuses else "")),
+        ]
+        for view in views
+    ]
+    head = ["view", "bundle", "accept below", "reject above", "region", "commissioned file", "catalogue"]
+    return joined(
+        [
+            heading("What judged the pictures"),
+            table(head, rows),
+            paragraph("Files are named by the first digits of their SHA-256.", "note"),
+        ]
+    )
+
+
+def _limit(in_force: float, bundle: float) -> str:
+    return f"{in_force:.4f}" + (f" (bundle {bundle:.4f})" if in_force != bundle else "")
+
+
+def _file(sha256: str | None) -> str:
+    return NONE if sha256 is None else sha256[:_HASH_SHOWN]
+
+
 def _definitions() -> Html:
     return joined(
         [
@@ -122,7 +161,7 @@ def _definitions() -> Html:
                 "picture that cannot be read counts as cannot judge and stays in every denominator. Intervals in "
                 "tables are Clopper-Pearson at 95 %; they take parts as independent, which parts of one group are not: "
                 "the group bootstrap in metrics.json is the wider truth. Scores are calibrated defect probabilities; "
-                "AUROC is the chance that a defective picture scores above a good one. Limits are the bundle's own and "
+                "AUROC is the chance that a defective picture scores above a good one. Limits are those in force and "
                 "were not fitted here.",
                 "note",
             ),

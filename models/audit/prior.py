@@ -25,13 +25,14 @@ class AtPrior:
     """What to expect where ``prior`` of the parts are defective.
 
     ``accept_below`` and ``reject_above`` are the limits as probabilities at this prior: the verdicts stay the same.
-    The others are None where the parts at hand lack a verdict. ``shipped_defective`` is the share of defective parts
-    among the accepted ones, None too where none is accepted; its interval takes the ends of both rates.
+    They are None where views have different ones, the others where the parts at hand lack a verdict.
+    ``shipped_defective`` is the share of defective parts among the accepted ones, None too where none is accepted; its
+    interval takes the ends of both rates.
     """
 
     prior: float
-    accept_below: float
-    reject_above: float
+    accept_below: float | None
+    reject_above: float | None
     escapes: Expected | None
     overkills: Expected | None
     abstentions: Expected | None
@@ -43,7 +44,7 @@ def at_prior(
     prior: float,
     *,
     stated: float,
-    limits: Limits,
+    limits: Limits | None,
     escape: Rate,
     overkill: Rate,
     abstention_bad: Rate,
@@ -77,8 +78,8 @@ def at_prior(
         shipped_interval = None if best is None or worst is None else (best, worst)
     return AtPrior(
         prior=prior,
-        accept_below=restated_prior(limits.accept_below, stated, prior),
-        reject_above=restated_prior(limits.reject_above, stated, prior),
+        accept_below=restated_prior(limits.accept_below, stated, prior) if limits else None,
+        reject_above=restated_prior(limits.reject_above, stated, prior) if limits else None,
         escapes=escapes,
         overkills=overkills,
         abstentions=abstentions,

@@ -40,15 +40,15 @@ class Reliability:
     share: float
 
 
-def reliability(images: Sequence[JudgedImage], stated_prior: float) -> Reliability | None:
+def reliability(images: Sequence[JudgedImage], stated_prior: float | None) -> Reliability | None:
     """Return the reliability over the pictures with a score; None where they are not of both verdicts.
 
     Up to five bins of equally many pictures, fewer where a bin would have less than ten; equal scores share a bin.
-    None also for a stated prior of 0 or 1, from which nothing can be restated.
+    None also without a stated prior, or for one of 0 or 1, from which nothing can be restated.
     """
     scored = [(image.score, image.bad) for image in images if image.score is not None]
     defective = sum(bad for _, bad in scored)
-    if not 0 < defective < len(scored) or not 0.0 < stated_prior < 1.0:
+    if not 0 < defective < len(scored) or stated_prior is None or not 0.0 < stated_prior < 1.0:
         return None
     share = defective / len(scored)
     restated = sorted((restated_prior(score, stated_prior, share), bad) for score, bad in scored)

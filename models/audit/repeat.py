@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edge.core.statistics import percentile
 from edge.core.types import Decision, Limits
-from models.evaluation import JudgedImage, Rate
+from models.evaluation import InForce, JudgedImage, Rate, limits_for
 
 SHIFT_PIXELS: Final = 2.0
 GAIN: Final = 0.03
@@ -31,6 +31,7 @@ class Shots:
     bad: bool
     decisions: tuple[Decision, ...]
     scores: tuple[float | None, ...]
+    view: str | None = None
 
     @property
     def flips(self) -> bool:
@@ -112,6 +113,7 @@ def repeated_shots(images: Iterable[JudgedImage]) -> list[Shots]:
             bad=any(image.bad for image in taken),
             decisions=tuple(image.decision for image in taken),
             scores=tuple(image.score for image in taken),
+            view=view,
         )
         for (part, view), taken in views.items()
         if len(taken) >= _SHOTS_MIN
@@ -119,13 +121,13 @@ def repeated_shots(images: Iterable[JudgedImage]) -> list[Shots]:
 
 
 def repeatability(
-    shots: Sequence[Shots], limits: Limits, source: Literal["repeated", "jittered"]
+    shots: Sequence[Shots], limits: InForce, source: Literal["repeated", "jittered"]
 ) -> Repeatability | None:
     """Count what changes between the shots of each view; None without a view that was shot twice or more."""
     if not shots:
         return None
     flipped = [one for one in shots if one.flips]
-    near = [one for one in shots if one.near(limits)]
+    near = [one for one in shots if one.near(limits_for(limits, one.view))]
     spreads = [one.spread for one in shots]
     bad = [one for one in shots if one.bad]
     return Repeatability(

@@ -1,9 +1,10 @@
 """Sections on the scores themselves: where they lie, group by group, whether they are calibrated and repeat."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from edge.core.statistics import Interval
+from edge.core.types import Limits
 from models.audit.audit import Audit
 from models.audit.charts import Strip, reliability_chart, score_histogram, score_strips
 from models.audit.markup import Html, cell, heading, joined, paragraph, rate_cell, table
@@ -14,23 +15,27 @@ from models.audit.wording import NONE, number, share
 from models.evaluation import JudgedImage
 
 _GROUPS_SHOWN: Final = 30
+_THREE_DIGITS: Final = 100.0
+"""From here on counts have no decimal: three digits are enough."""
 
 
 def scores_section(audit: Audit) -> Html:
     """Return the histogram of scores with the limits, then one strip for each group."""
-    bad, good = _scores(audit.images, bad=True), _scores(audit.images, bad=False)
     without = sum(image.score is None for image in audit.images)
-    pieces = [heading("Scores and limits"), score_histogram(bad, good, audit.limits)]
+    shown = _gravest(audit.groups)
+    pieces: list[str] = [heading("Scores and limits")]
+    for title, images, limits in _by_limits(audit):
+        pieces += [heading(title, 3)] if title else []
+        pieces.append(score_histogram(_scores(images, bad=True), _scores(images, bad=False), limits))
+        if shown:
+            pieces += [
+                heading(f"Do the limits travel? Each group by itself{f', {title}' if title else ''}", 3),
+                score_strips([_strip(row.name, images) for row in shown], limits),
+            ]
     if without:
         pieces.append(paragraph(f"{without} pictures have no score and are not drawn.", "note"))
-    if audit.groups:
-        shown = _gravest(audit.groups)
-        pieces += [
-            heading("Do the limits travel? Each group by itself", 3),
-            score_strips([_strip(row.name, audit.images) for row in shown], audit.limits),
-        ]
-        if len(shown) < len(audit.groups):
-            pieces.append(paragraph(_left_out(len(shown), len(audit.groups)), "note"))
+    if len(shown) < len(audit.groups):
+        pieces.append(paragraph(_left_out(len(shown), len(audit.groups)), "note"))
     return joined(pieces)
 
 
@@ -122,6 +127,15 @@ def repeat_section(audit: Audit) -> Html:
     return joined(pieces)
 
 
+def _by_limits(audit: Audit) -> Iterator[tuple[str, Sequence[JudgedImage], Limits]]:
+    """Yield the pictures that are judged by the same limits, under a title where there are several such sets."""
+    if isinstance(audit.limits, Limits):
+        yield "", audit.images, audit.limits
+        return
+    for view, limits in audit.limits.items():
+        yield f"view {view}", [image for image in audit.images if image.entry.view == view], limits
+
+
 def _scores(images: Sequence[JudgedImage], *, bad: bool) -> tuple[float, ...]:
     return tuple(image.score for image in images if image.bad == bad and image.score is not None)
 
@@ -149,13 +163,14 @@ def _left_out(shown: int, groups: int) -> str:
 
 def _priors(audit: Audit) -> Html:
     if not audit.priors:
-        prior = share(audit.subject.prior)
-        return paragraph(f"The bundle states a prior of {prior} defective parts, from which nothing can be restated.")
+        prior = audit.subject.prior
+        stated = "no prior for all views" if prior is None else f"a prior of {share(prior)} defective parts"
+        return paragraph(f"There is {stated}, from which nothing can be restated.")
     rows = [
         [
             cell(("stated: " if place == 0 else "asked for: ") + share(one.prior, 2)),
-            cell(f"{one.accept_below:.4f}"),
-            cell(f"{one.reject_above:.4f}"),
+            cell(number(one.accept_below, 4)),
+            cell(number(one.reject_above, 4)),
             cell(_expected(one.escapes)),
             cell(_expected(one.overkills)),
             cell(_expected(one.abstentions)),
@@ -196,7 +211,7 @@ def _shipped(value: float | None, interval: Interval | None) -> str:
 def _expected(found: Expected | None) -> str:
     if found is None:
         return NONE
-    digits = 1 if found.interval[1] < 100.0 else 0  # noqa: PLR2004  # three digits are enough
+    digits = 1 if found.interval[1] < _THREE_DIGITS else 0
     return f"{found.count:.{digits}f} ({found.interval[0]:.{digits}f} to {found.interval[1]:.{digits}f})"
 
 

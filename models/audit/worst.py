@@ -1,11 +1,11 @@
 """The pictures that a person should look at first."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from edge.core.types import Decision, Limits
-from models.evaluation import JudgedImage, Part
+from models.evaluation import InForce, JudgedImage, Part, limits_for
 
 SHOWN_MAX: Final = 12
 
@@ -39,25 +39,25 @@ class WorstCases:
         return f"All {shown} {self.kind}s" if shown == self.count else f"The worst {shown} {self.kind}s of {self.count}"
 
 
-def worst_escapes(images: Sequence[JudgedImage], parts: Sequence[Part]) -> WorstCases:
-    """Return the defective parts that were accepted, else not rejected by the least; the lowest scores first.
+def worst_escapes(images: Sequence[JudgedImage], parts: Sequence[Part], limits: InForce) -> WorstCases:
+    """Return the defective parts that were accepted, else those that came nearest to it; the highest regret first.
 
-    Each part is shown by the defective picture of it that scored lowest.
+    Each part is shown by the defective picture of it with the highest regret.
     """
     bad = [part for part in parts if part.bad]
     wrong = [part for part in bad if part.decision is Decision.ACCEPT]
     return WorstCases(
         kind="escape",
         count=len(wrong),
-        pictures=_ordered(images, wrong or bad, lambda image: -_score(image), of_bad=True),
+        pictures=_ordered(images, wrong or bad, limits, of_bad=True),
     )
 
 
-def worst_overkills(images: Sequence[JudgedImage], parts: Sequence[Part]) -> WorstCases:
-    """Return the good parts that were rejected, else accepted by the least; the highest scores first."""
+def worst_overkills(images: Sequence[JudgedImage], parts: Sequence[Part], limits: InForce) -> WorstCases:
+    """Return the good parts that were rejected, else those that came nearest to it; the highest regret first."""
     good = [part for part in parts if not part.bad]
     wrong = [part for part in good if part.decision is Decision.REJECT]
-    return WorstCases(kind="overkill", count=len(wrong), pictures=_ordered(images, wrong or good, _score, of_bad=False))
+    return WorstCases(kind="overkill", count=len(wrong), pictures=_ordered(images, wrong or good, limits, of_bad=False))
 
 
 def regret(image: JudgedImage, limits: Limits) -> float | None:
@@ -68,18 +68,19 @@ def regret(image: JudgedImage, limits: Limits) -> float | None:
 
 
 def _ordered(
-    images: Sequence[JudgedImage], parts: Sequence[Part], weight: Callable[[JudgedImage], float], *, of_bad: bool
+    images: Sequence[JudgedImage], parts: Sequence[Part], limits: InForce, *, of_bad: bool
 ) -> tuple[JudgedImage, ...]:
-    shown: list[JudgedImage] = []
+    shown: list[tuple[float, JudgedImage]] = []
     for part in parts:
-        candidates = [
-            images[place] for place in part.pictures if images[place].score is not None and images[place].bad == of_bad
+        scored = [
+            (beyond, image)
+            for image in (images[place] for place in part.pictures)
+            if image.bad == of_bad and (beyond := regret(image, limits_for(limits, image.entry.view))) is not None
         ]
-        if candidates:
-            shown.append(max(candidates, key=weight))
-    return tuple(sorted(shown, key=weight, reverse=True)[:SHOWN_MAX])
+        if scored:
+            shown.append(max(scored, key=_first))
+    return tuple(image for _, image in sorted(shown, key=_first, reverse=True)[:SHOWN_MAX])
 
 
-def _score(image: JudgedImage) -> float:
-    assert image.score is not None
-    return image.score
+def _first(pair: tuple[float, JudgedImage]) -> float:
+    return pair[0]

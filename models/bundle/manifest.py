@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from edge.core.quality import QualityLimits
 from edge.core.types import Limits
+from models.preprocess import Exposure
 
 SCHEMA_VERSION: Final = 1
 _ASYMMETRY_MAX: Final = 1e-6
@@ -23,11 +24,23 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
+class ExposureFormat(_Part):
+    """How bright a picture is made: its values times ``level`` / its mean, within ``gain_min`` and ``gain_max``."""
+
+    level: Annotated[float, Field(ge=1.0, le=254.0, allow_inf_nan=False)]
+    gain_min: Annotated[float, Field(gt=0.0, le=1.0, allow_inf_nan=False)]
+    gain_max: Annotated[float, Field(ge=1.0, le=64.0, allow_inf_nan=False)]
+
+    def exposure(self) -> Exposure:
+        """Return it as :func:`models.preprocess.prepare` takes it."""
+        return Exposure(level=self.level, gain_min=self.gain_min, gain_max=self.gain_max)
+
+
 class InputFormat(_Part):
     """The network's input and how a picture becomes it (:mod:`models.preprocess` is the definition).
 
     ``pad`` fills what the picture does not cover; ``(x - 128) / 128`` is the only normalisation, so that the int8
-    input is the byte with its top bit flipped.
+    input is the byte with its top bit flipped. ``exposure`` comes first; None leaves the picture as bright as it is.
     """
 
     width: Annotated[int, Field(ge=32, le=4096, multiple_of=16)]
@@ -37,6 +50,7 @@ class InputFormat(_Part):
     resize: Literal["fit"]
     pad: Annotated[int, Field(ge=0, le=255)]
     normalisation: Literal["(x-128)/128"]
+    exposure: ExposureFormat | None = None
 
 
 class DefectClass(_Part):

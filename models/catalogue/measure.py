@@ -15,7 +15,7 @@ from models.catalogue.regions import Cells, grown
 from models.catalogue.rules import Size
 from models.pod.measure import core_of
 from models.pod.shapes import longest
-from models.preprocess import Geometry, Pixels
+from models.preprocess import Geometry, Pixels, channel_mean
 
 EXTENT_CELLS: Final = 8
 """The network's region may be so many cells longer than twice the blemish."""
@@ -80,7 +80,7 @@ def measure_blemish(picture: Pixels, geometry: Geometry, stride: int, cells: Cel
         UnmeasuredError: Surface or blemish are not clear enough.
     """
     rows, columns, inside, ring = _window(geometry, stride, cells, others)
-    grey = _grey(picture[rows, columns])
+    grey = channel_mean(picture[rows, columns])
     if np.count_nonzero(ring) < _RING_LEAST:
         raise UnmeasuredError("too little clean surface around it")
     difference = grey - _ground(grey, ring)
@@ -124,12 +124,6 @@ def _cell_of(pixels: int, scale: float, margin: int, stride: int, cells: int) ->
     """Return the cell in which each of a row's (or column's) pixels has its centre."""
     place = ((np.arange(pixels) + 0.5) * scale + margin) // stride
     return np.clip(place.astype(np.intp), 0, cells - 1)
-
-
-def _grey(picture: Pixels) -> Grey:
-    """Return the mean of the channels."""
-    values = picture.astype(np.float32)
-    return values if values.ndim == 2 else np.asarray(values.mean(axis=2), np.float32)  # noqa: PLR2004  # axes
 
 
 def _ground(grey: Grey, ring: Mask) -> Grey:

@@ -13,7 +13,7 @@ ALL: Final = "all"
 ELSEWHERE: Final = "elsewhere"
 """The zone of what lies in none of the catalogue's zones."""
 COUNT_MAX: Final = 1
-"""How many accepted blemishes a rule allows in one picture, unless it says otherwise."""
+"""How many accepted blemishes a rule allows in one picture (not over a part's views), unless it says otherwise."""
 REJECT_FROM: Final = 0.5
 """The probability from which a box is always rejected, unless the rule says otherwise."""
 
@@ -84,8 +84,9 @@ class Zone(_Table):
 class Rule(_Table):
     """``[[rule]]``: what is accepted, or always rejected, of one class (or all) in one zone (or all).
 
-    What is below all the limits given is an accepted blemish, at most ``count_max`` of them in a picture. A rule
-    without limits accepts nothing. ``always_reject`` rejects every box of at least ``always_reject_from``.
+    What is below all the limits given is an accepted blemish, at most ``count_max`` of them in a picture: views of one
+    part are counted each by itself. A rule without limits accepts nothing. ``always_reject`` rejects every box of at
+    least ``always_reject_from``.
     """
 
     zone: Annotated[str, Field(min_length=1, max_length=32)] = ALL

@@ -79,8 +79,11 @@ def _proved(content: CommissionedFile) -> Iterator[str]:
         )
     if not content.lenient and (content.offset < 0.0 or content.reference is not None):
         yield "it lowers scores without known defects that prove it: commission the view again with challenge parts"
-    if content.risk_claim is not None and content.risk_claim != risk_claim(content.origin.goods.parts, parts):
-        yield f"{parts} known defects do not carry the risk that it claims: commission the view again"
+    challenge = content.origin.challenge
+    told = challenge.independent if challenge else None
+    independent = parts if told is None else min(told, parts)
+    if content.risk_claim is not None and content.risk_claim != risk_claim(content.origin.goods.parts, independent):
+        yield f"{independent} known defects do not carry the risk that it claims: commission the view again"
 
 
 def _shown(roi: Region | None) -> str:

@@ -45,11 +45,15 @@ _SEVERITY: Final = {Decision.ACCEPT: 0, Decision.CANNOT_JUDGE: 1, Decision.REJEC
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Observation:
-    """One picture of a part, read by the network; ``part`` numbers the distinct part that it shows."""
+    """One picture of a part, read by the network; ``part`` numbers the distinct part that it shows.
+
+    ``group`` is what the folder says the part belongs to, None where it says nothing.
+    """
 
     file: str
     part: int
     looks: Looks
+    group: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,12 +136,17 @@ def commission(
         goods=left_out,
         cold=tuple(_judged(network, good, bundle_alone) for good in goods),
         challenge=proved,
-        claim=risk_claim(distinct, known),
+        claim=risk_claim(distinct, independent_parts(challenge)),
     )
 
 
+def independent_parts(observations: Iterable[Observation]) -> int:
+    """Return how many independent parts pictures show: distinct parts, of which those of one group count as one."""
+    return len({(one.group is None, one.part if one.group is None else one.group) for one in observations})
+
+
 def risk_claim(goods: int, challenge: int) -> RiskClaim | None:
-    """Return what so many distinct goods and refused known defects support; None where they are too few."""
+    """Return what so many distinct goods and independent refused defects support; None where they are too few."""
     if goods < GOODS_MIN:
         return None
     for risk in RISKS:

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from edge.core.types import Limits
 from models.bundle.manifest import Finite, Name, Probability, RiskClaim, Sha256, Text
+from models.bundle.prints import PRINT_DIGITS
 from models.commissioning.commission import Commissioning, Outcome, part_decisions
 from models.commissioning.reference import CAP, ENTRIES_MAX, SLACK, SUPPORT_MIN, Reference
 from models.commissioning.rules import OFFSET_MAX, OwnNovelty, Rules
@@ -28,6 +29,7 @@ _FLOATS: Final = np.dtype("<f8")
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 File = Annotated[str, Field(min_length=1, max_length=FILE_NAME_MAX)]
+Print = Annotated[str, Field(pattern=rf"^[0-9a-f]{{{PRINT_DIGITS}}}$")]
 Numbers = Annotated[tuple[Count, ...], Field(min_length=1, max_length=ENTRIES_MAX)]
 
 
@@ -49,7 +51,10 @@ class _Part(BaseModel):
 class PictureSet(_Part):
     """The pictures of one folder: listed, used (readable, and good enough to be judged), and distinct parts among them.
 
-    ``sha256`` is over the sorted hashes of the files used; ``unused`` names those that were not.
+    ``independent`` counts the parts on which a claim may rest, those of one group as one; None in older files, in which
+    every distinct part counted.
+    ``sha256`` is over the sorted hashes of the files used, ``prints`` are those of each (:mod:`models.bundle.prints`;
+    None in files written before there were any); ``unused`` names those that were not.
     """
 
     pictures: Count
@@ -57,6 +62,8 @@ class PictureSet(_Part):
     parts: Count
     sha256: Sha256
     unused: Annotated[tuple[File, ...], Field(max_length=NAMED_MAX)]
+    prints: tuple[Print, ...] | None = None
+    independent: Count | None = None
 
 
 class StoredReference(_Part):

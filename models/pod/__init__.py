@@ -9,7 +9,7 @@ from models.pod.comparison import RealDefect, compare_with_real
 from models.pod.driver import StudyReport, run_study
 from models.pod.errors import ImplantError, StudyError
 from models.pod.implants import KINDS, Implant, Kind, Request, implant
-from models.pod.judging import Judge, Judgement, detector_judge
+from models.pod.judging import Judge, Judgement
 from models.pod.measure import Measurement, measure, measure_labelled
 from models.pod.plans import Grid, default_plan
 from models.pod.summary import Provenance
@@ -32,7 +32,6 @@ __all__ = [
     "StudyReport",
     "compare_with_real",
     "default_plan",
-    "detector_judge",
     "implant",
     "measure",
     "measure_labelled",

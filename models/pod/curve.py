@@ -31,6 +31,7 @@ _OBSERVATIONS_MIN: Final = 10
 _CONFIDENCE: Final = 0.95
 _TAIL: Final = 0.025
 _DETERMINED_MIN: Final = 0.9
+_ONE_VALUE: Final = 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,7 +253,7 @@ def _stated(model: PodModel, value: float, tested: Range, unit: str) -> Reached:
 def _scaling(features: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the matrix that gives the features mean 0 and deviation 1, the constant apart; Newton converges better."""
     means, deviations = features.mean(axis=0), features.std(axis=0)
-    deviations[deviations < 1e-9] = 1.0  # noqa: PLR2004  # tested at one value alone
+    deviations[deviations < _ONE_VALUE] = 1.0  # tested at one value alone
     scaling = np.diag(1.0 / deviations)
     scaling[0, 0] = 1.0
     scaling[0, 1:] = -means[1:] / deviations[1:]

@@ -38,7 +38,7 @@ def run_study(
 
     Args:
         bases: Good pictures of parts that training never saw; the groups name the physical parts.
-        judge: From picture to verdict, thresholds frozen (:func:`models.pod.judging.detector_judge`).
+        judge: From picture to verdict, thresholds frozen.
         provenance: Who judges at which thresholds, and whose pictures these are, for the reader.
         plan: Classes with sizes and contrasts; all classes by default, sized to the pictures.
         real: Labelled real defects with their hits, to be compared where sizes and contrasts overlap.

@@ -23,6 +23,7 @@ KINDS: Final[tuple[Kind, ...]] = ("scratch", "oil", "stain", "crack", "chip", "s
 
 CONTRAST_MIN: Final = 0.005
 SIZE_MIN: Final = 2.0
+BLUR_MAX: Final = 10.0
 _DRAWINGS: Final = 8
 _PLACES: Final = 30
 _INSIDE_MIN: Final = 0.97
@@ -56,8 +57,8 @@ class Request:
             raise ImplantError(f"contrast must be {CONTRAST_MIN} to 1, with either sign, not {self.contrast}")
         if self.width is not None and not 0.0 < self.width <= self.size:
             raise ImplantError(f"width must be above 0 and at most the size ({self.size:g} px), not {self.width}")
-        if self.blur is not None and not 0.0 <= self.blur <= 10.0:  # noqa: PLR2004  # px
-            raise ImplantError(f"blur must be 0 to 10 px, not {self.blur}")
+        if self.blur is not None and not 0.0 <= self.blur <= BLUR_MAX:
+            raise ImplantError(f"blur must be 0 to {BLUR_MAX:g} px, not {self.blur}")
         if self.seed < 0:
             raise ImplantError(f"seed must be 0 or more, not {self.seed}")
 
@@ -177,7 +178,7 @@ def _blended(picture: NDArray[np.uint8], look: Look, corner: tuple[int, int], re
     core = core_of(shape)
     light = look.light[drawn]
     before = picture[seen].astype(np.float32)
-    if before.ndim == 2 or before.shape[2] == 1:  # noqa: PLR2004  # axes
+    if before.shape[2:] in {(), (1,)}:
         light = light.mean(axis=2).reshape(before.shape)
     elif np.array_equal(before.min(axis=2), before.max(axis=2)):
         # A grey camera's picture in three channels has no tint.

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.core.policy import judge_view
-from edge.core.types import Box, Decision, Limits, ViewJudgement
-from models.detector import Detector
+from edge.core.types import Box, Decision
 from models.errors import ModelError
 
 
@@ -24,19 +22,6 @@ class Judgement:
 
 Judge = Callable[[NDArray[np.uint8]], Judgement]
 """Takes a picture, height x width x 3 (BGR) or grey, uint8; may raise :class:`ModelError`."""
-
-
-def detector_judge(detector: Detector, limits: Limits) -> Judge:
-    """Return the judge that a bundle makes together with the line's policy, at limits that nothing here changes."""
-
-    def judge(picture: NDArray[np.uint8]) -> Judgement:
-        detection = detector.inspect(picture)
-        view = ViewJudgement(
-            camera="", score=detection.score, boxes=detection.boxes, limits=limits, novelty=detection.novelty
-        )
-        return Judgement(decision=judge_view(view).decision, score=detection.score, boxes=detection.boxes)
-
-    return judge
 
 
 def judged(judge: Judge, picture: NDArray[np.uint8]) -> Judgement:

@@ -33,6 +33,9 @@ FreeKind = Literal["scratch", "oil", "stain", "crack", "spot"]
 
 _GOUGE_WIDTH: Final = 4.0
 _HAIRLINE_WIDTH: Final = 2.2
+_SLIPS: Final = 0.25
+_DRIED: Final = 0.5
+_STRAND_POINTS: Final = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +68,7 @@ def _scratch(wanted: Wanted, rng: np.random.Generator) -> Look:
     count = max(12, round(wanted.size / 3.0))
     course = np.linspace(0.0, 1.0, count)
     heading = rng.normal(0.0, 0.45) * course + 0.1 * line_noise(count, 4, rng)
-    if rng.random() < 0.25:  # noqa: PLR2004  # now and then the tool slips
+    if rng.random() < _SLIPS:  # now and then the tool does
         heading += rng.normal(0.0, 0.5) / (1.0 + np.exp(-(course - rng.uniform(0.2, 0.8)) * 40.0))
     steps = np.stack([np.cos(heading), np.sin(heading)], axis=1)
     centre = rotated(to_length(np.cumsum(steps, axis=0), wanted.size), rng.uniform(0.0, 2.0 * math.pi))
@@ -96,7 +99,7 @@ def _strands(centre: Points, width: float, patch: Patch, rng: np.random.Generato
     for _ in range(rng.integers(0, 3)):
         start = int(rng.uniform(0.0, 0.7) * len(centre))
         piece = centre[start : start + max(4, int(rng.uniform(0.15, 0.4) * len(centre)))]
-        if len(piece) < 4:  # noqa: PLR2004  # nothing left of the line
+        if len(piece) < _STRAND_POINTS:
             continue
         drift = np.linspace(0.3, 1.0, len(piece))[:, None] * rng.normal(0.0, 0.7, 2) * width
         faint = fill(ribbon(piece + drift, np.full(len(piece), 0.7)), patch)
@@ -149,7 +152,7 @@ def _stain(wanted: Wanted, rng: np.random.Generator) -> Look:
     solid = np.clip(np.float32(0.5) + field / np.float32(softness), 0.0, 1.0)
     mottle = plane_noise(patch, max(wanted.size / 6.0, 2.0), rng) + 0.6 * plane_noise(patch, 2.0, rng)
     light = solid * np.clip(1.0 + 0.16 * mottle, 0.3, 1.8)
-    if rng.random() < 0.5:  # noqa: PLR2004  # a dried drop leaves its matter at the edge (coffee ring)
+    if rng.random() < _DRIED:  # a dried drop leaves its matter at the edge (coffee ring)
         depth = depth_inside(covered(solid))
         light *= 1.0 + np.float32(0.7) * np.exp(-depth / np.float32(max(0.05 * wanted.size, 1.0)))
     return _look(solid, light, wanted, rng)
@@ -238,7 +241,7 @@ def _tint(strength: float, rng: np.random.Generator) -> NDArray[np.float32]:
 
 def _look(coverage: Field, light: NDArray[np.float32], wanted: Wanted, rng: np.random.Generator) -> Look:
     """Blur both as the lens does, and colour and sign what is still without."""
-    if light.ndim == 2:  # noqa: PLR2004  # axes
+    if light.ndim == coverage.ndim:
         light = light[:, :, None] * _tint(0.04, rng) * np.float32(wanted.sign)
     return Look(coverage=soften(coverage, wanted.blur), light=soften(np.asarray(light, np.float32), wanted.blur))
 

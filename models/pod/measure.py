@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from models.pod.errors import ImplantError
 from models.pod.shapes import depth_inside, longest
+from models.preprocess import channel_mean
 
 Pixels = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -70,7 +71,7 @@ def measure(clean: Pixels, final: Pixels, mask: Mask) -> Measurement:
     if clean.shape != final.shape:
         raise ImplantError(f"pictures of one implant differ in shape: {clean.shape} before, {final.shape} after")
     window, part = _window(final, mask)
-    before, after = _grey(clean[window]), _grey(final[window])
+    before, after = channel_mean(clean[window]), channel_mean(final[window])
     difference = after - before
     ring = _ring(part) | part
     return _measurement(part, difference, float(difference[core_of(part)].mean()), before, ring)
@@ -87,7 +88,7 @@ def measure_labelled(picture: Pixels, mask: Mask) -> Measurement:
         ImplantError: The mask is empty, does not fit the picture, or leaves no surface around it.
     """
     window, part = _window(picture, mask)
-    grey = _grey(picture[window])
+    grey = channel_mean(picture[window])
     ring = _ring(part)
     if not ring.any():
         raise ImplantError("the mask covers the whole picture; there is no surface to compare the defect with")
@@ -136,9 +137,3 @@ def _ring(part: Mask) -> Mask:
         for reach in (_GAP, _GAP + _RING)
     )
     return np.asarray((far > 0) & (near == 0), np.bool_)
-
-
-def _grey(picture: Pixels) -> NDArray[np.float32]:
-    """Return the mean of the channels."""
-    values = picture.astype(np.float32)
-    return values if values.ndim == 2 else np.asarray(values.mean(axis=2), np.float32)  # noqa: PLR2004  # axes

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from models.errors import PictureError
 from models.pod.errors import ImplantError
+from models.preprocess import channel_mean
 
 Region = NDArray[np.bool_] | tuple[int, int, int, int] | None
 """Height x width mask, or x, y, width, height in pixels, or None: the smooth face, if the picture has one."""
@@ -21,6 +22,10 @@ _DARKEST: Final = 1.0
 _BRIGHTEST: Final = 250.0
 _DUST_WINDOWS: Final = 2.5
 _SIDE_MIN: Final = 16
+_PICTURE_AXES: Final = 2
+_CHANNELS: Final = {(), (1,), (3,)}
+"""What may follow height and width in the shape of a picture."""
+_KNOWN_SHARE: Final = 0.9
 _EDGE_SIGMA: Final = 1.5
 _EDGE_STEP_MIN: Final = 8.0
 _EDGE_SHARE: Final = 0.15
@@ -39,18 +44,12 @@ class Edge:
 def checked(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return the picture; raises :class:`PictureError` unless it is height x width (x 3 or 1) uint8 of 16 px and up."""
     shape: tuple[int, ...] = getattr(picture, "shape", ())
-    known = len(shape) == 2 or (len(shape) == 3 and shape[2] in {1, 3})  # noqa: PLR2004  # axes, channels
+    known = shape[2:] in _CHANNELS and len(shape) >= _PICTURE_AXES
     if not known or picture.dtype != np.uint8:
         raise PictureError(f"an implant needs height x width x 3 (or grey) in uint8, not {shape}")
     if min(shape[:2]) < _SIDE_MIN:
         raise PictureError(f"a picture of {shape[1]} x {shape[0]} pixels is too small; sides start at {_SIDE_MIN}")
     return picture
-
-
-def grey_of(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return the mean of a picture's channels, height x width."""
-    values = picture.astype(np.float32)
-    return values if values.ndim == 2 else np.asarray(values.mean(axis=2), np.float32)  # noqa: PLR2004  # axes
 
 
 def allowed_mask(picture: NDArray[np.uint8], region: Region) -> NDArray[np.bool_]:
@@ -84,13 +83,13 @@ def face_region(picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
     The local deviation of the finest detail is split in two by Otsu's threshold (1979); his separability decides
     whether there are two surfaces at all (a single Gaussian one has 0.64, a uniform one 0.75).
     """
-    grey = grey_of(picture)
+    grey = channel_mean(picture)
     height, width = grey.shape
     window = max(5, round(_SMOOTH_WINDOW * float(np.hypot(height, width))) | 1)
     detail = grey - cv2.GaussianBlur(grey, (0, 0), 2.0)
     spread = np.log2(np.sqrt(np.maximum(cv2.blur(detail * detail, (window, window)), 0.0)) + 0.25)
     # Black and white that the sensor cannot resolve show no texture: they tell nothing of the surface.
-    known = cv2.blur(((grey > _DARKEST) & (grey < _BRIGHTEST)).astype(np.float32), (window, window)) > 0.9  # noqa: PLR2004  # share
+    known = cv2.blur(((grey > _DARKEST) & (grey < _BRIGHTEST)).astype(np.float32), (window, window)) > _KNOWN_SHARE
     everything = np.ones((height, width), np.bool_)
     if not known.any():
         return everything
@@ -113,7 +112,7 @@ def face_region(picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
 
 def _largest(binary: NDArray[np.uint8]) -> NDArray[np.bool_] | None:
     count, labels, extents, _ = cv2.connectedComponentsWithStats(binary, connectivity=4)
-    if count < 2:  # noqa: PLR2004  # nothing but the outside
+    if count == 1:  # nothing but the outside
         return None
     return np.asarray(labels == 1 + int(np.argmax(extents[1:, cv2.CC_STAT_AREA])), np.bool_)
 
@@ -126,7 +125,7 @@ def edges_near(
     An edge's strength is the difference of the structure tensor's eigenvalues (Bigun and Granlund 1987), so that
     texture without a direction is none. The part lies where more of the region is, else where the surface is smoother.
     """
-    grey = grey_of(picture)
+    grey = channel_mean(picture)
     smooth = cv2.GaussianBlur(grey, (0, 0), _EDGE_SIGMA)
     slope_x, slope_y = (
         cv2.Sobel(smooth, cv2.CV_32F, 1, 0, scale=0.125),

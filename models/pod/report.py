@@ -28,6 +28,7 @@ def html_fragment(summary: Mapping[str, Any]) -> str:
         _STYLE,
         f"<h2>{_text(summary['title'])}</h2>",
         f'<p class="pod-warning"><strong>These defects are drawn, not real.</strong> {_text(summary["renderer"])}</p>',
+        *(f'<p class="pod-warning">{_text(warning)}</p>' for warning in summary["warnings"]),
         _bases(summary),
         f"<p>{_text(summary['method'])}</p>",
         _overview(summary["classes"]),

@@ -21,6 +21,7 @@ _FINE_SIDE: Final = 420
 _COARSE_SIDE: Final = 1200
 _SHIFT: Final = 4
 _ONE: Final = 120
+_HALF: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +130,7 @@ def soften(field: Field, sigma: float) -> Field:
 
 def covered(coverage: Field) -> NDArray[np.bool_]:
     """Return the pixels of which more than half is covered."""
-    return np.asarray(coverage > 0.5, np.bool_)  # noqa: PLR2004  # half
+    return np.asarray(coverage > _HALF, np.bool_)
 
 
 def depth_inside(mask: NDArray[np.bool_]) -> Field:

@@ -28,10 +28,14 @@ METHOD: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
-    """What a reader must know of a study: who judged, at which thresholds; whose pictures the bases are."""
+    """What a reader must know of a study: who judged, at which thresholds; whose pictures the bases are.
+
+    ``warnings`` are sentences to be read first, such as that the judge was trained on some of the pictures.
+    """
 
     judge: str
     bases: str
+    warnings: tuple[str, ...] = ()
 
 
 def summarise(
@@ -51,6 +55,7 @@ def summarise(
         "method": METHOD,
         "judge": provenance.judge,
         "base_pictures": provenance.bases,
+        "warnings": list(provenance.warnings),
         "seed": study.seed,
         "bases": _bases(study.clean),
         "classes": {

@@ -23,11 +23,14 @@ from edge.core.statistics import auroc_within_group
 from models.postprocess import top_mean
 from models.training.assembly import make_manifest
 from models.training.evidence import ScoredPicture, collect_evidence, ranking, scored
+from models.training.files import held, open_folder
 from models.training.finishing import decide, quantised
 from models.training.gathering import Gathered, gather
 from models.training.jobs import Job, Plan, outcome_of
+from models.training.limits import nested_counts
 from models.training.network import STUDENT, TEACHER, DefectNetwork, NetworkWidths
 from models.training.pictures import Progress
+from models.training.robustness import at_half_the_light
 from models.training.settings import AugmentationSettings, DistillationSettings, TrainingSettings, read_settings
 from models.training.train import fit_networks
 
@@ -39,12 +42,13 @@ _WEIGHT: Final = 0.5
 class Variant:
     """A run with one ingredient left out or changed.
 
-    ``quantised`` judges by the int8 networks of the folds; ``longer`` trains the students without teachers, for as
-    long as teachers and students take together.
+    Without ``exposure`` pictures stay as bright as they were taken; ``quantised`` judges by the int8 networks of the
+    folds; ``longer`` trains the students without teachers, for as long as teachers and students take together.
     """
 
     name: str
     augmentation: dict[str, Any]
+    exposure: bool = True
     distilled: bool = False
     longer: bool = False
     quantised: bool = False
@@ -59,6 +63,8 @@ VARIANTS: Final = (
     Variant(name="virtual line alone", augmentation={"real_share": 0.0}),
     Variant(name="without composites", augmentation={"implant_share": 0.0, "blend_share": 0.0}),
     Variant(name="without relighting", augmentation={"relight": False}),
+    Variant(name="as bright as taken", augmentation={}, exposure=False),
+    Variant(name="as bright as taken, without relighting", augmentation={"relight": False}, exposure=False),
 )
 
 
@@ -67,15 +73,17 @@ def ablate(settings: TrainingSettings, variants: Sequence[Variant], progress: Pr
 
     Raises:
         DatasetError: The data cannot be trained on.
-        ModelError: A network cannot be fitted or stored.
+        ModelError: A network cannot be fitted or stored, or another run works in the work folder.
     """
-    gathered = gather(settings, progress)
-    rows = []
-    for number, variant in enumerate(variants):
-        progress("variants", number, len(variants))
-        rows.append(_row(_varied(settings, variant), variant, gathered, progress))
-    progress("variants", len(variants), len(variants))
-    return rows
+    open_folder(settings.work)
+    with held(settings.work):
+        rows = []
+        for number, variant in enumerate(variants):
+            progress("variants", number, len(variants))
+            varied = _varied(settings, variant)
+            rows.append(_row(varied, variant, gather(varied, progress), progress))
+        progress("variants", len(variants), len(variants))
+        return rows
 
 
 def _row(settings: TrainingSettings, variant: Variant, gathered: Gathered, progress: Progress) -> dict[str, Any]:
@@ -96,9 +104,20 @@ def _row(settings: TrainingSettings, variant: Variant, gathered: Gathered, progr
         "auroc_within_group": auroc_within_group([(one.group, one.defective, one.logit) for one in photos]),
         "auroc_without_largest_group": ranking([one for one in photos if one.group != largest]),
         "gap": _gap(photos),
+        "verdicts": nested_counts(photos, gathered.folds, settings.decision),
+        "half_light": None if variant.quantised else _half_light(settings, gathered, plan, students, progress),
         "auroc_virtual": None if variant.quantised else ranking(virtual),
         "auroc_teachers": evidence.teachers,
     }
+
+
+def _half_light(
+    settings: TrainingSettings, gathered: Gathered, plan: Plan, students: Sequence[Job], progress: Progress
+) -> dict[str, Any] | None:
+    """Return how photos at half their brightness fare, under limits from the photos as they were taken."""
+    _, chosen = decide(settings, gathered, collect_evidence(settings, plan, students))
+    top_cells = settings.decision.top_cells
+    return at_half_the_light(plan, students, gathered, chosen=chosen, top_cells=top_cells, progress=progress)
 
 
 def _by_int8(
@@ -106,7 +125,7 @@ def _by_int8(
 ) -> list[ScoredPicture]:
     """Score each photo by the int8 form of the student that left out its fold."""
     findings, _ = decide(settings, gathered, collect_evidence(settings, plan, students))
-    manifest = make_manifest(settings, findings, gathered.classes, gathered.size, gathered.sources)
+    manifest = make_manifest(settings, findings, gathered)
     pictures = []
     for job in students:
         outcome = outcome_of(job, plan)
@@ -133,6 +152,7 @@ def _varied(settings: TrainingSettings, variant: Variant) -> TrainingSettings:
     return settings.model_copy(
         update={
             "augmentation": augmentation,
+            "input": settings.input.model_copy(update={"exposure": settings.input.exposure and variant.exposure}),
             "distillation": DistillationSettings(weight=weight, temperature=settings.distillation.temperature),
             "optimiser": optimiser,
         }

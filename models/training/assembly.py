@@ -19,6 +19,7 @@ from models.bundle.manifest import (
     DecisionLimits,
     DefectClass,
     EmbeddingFormat,
+    ExposureFormat,
     InputFormat,
     Novelty,
     OutputFormat,
@@ -27,10 +28,11 @@ from models.bundle.manifest import (
 )
 from models.detector import Detector
 from models.golden import expectation
-from models.preprocess import InputSize
+from models.preprocess import Exposure
 from models.training.embedding import COMPONENTS
+from models.training.gathering import Gathered
 from models.training.network import EMBEDDING_STRIDE, OUTPUT_STRIDE
-from models.training.pictures import PAD, Source
+from models.training.pictures import PAD
 from models.training.settings import TrainingSettings
 
 _TOOLS = ("torch", "litert-torch", "ai-edge-quantizer", "ai-edge-litert", "numpy", "opencv-python-headless")
@@ -51,9 +53,7 @@ class Findings:
 def make_manifest(
     settings: TrainingSettings,
     findings: Findings,
-    classes: Sequence[str],
-    size: InputSize,
-    sources: Sequence[Source],
+    gathered: Gathered,
 ) -> Manifest:
     """Return the manifest of a bundle of these settings; its members are listed when it is written."""
     return Manifest(
@@ -62,30 +62,37 @@ def make_manifest(
         version=settings.version,
         product=settings.product,
         input=InputFormat(
-            width=size.width,
-            height=size.height,
+            width=gathered.size.width,
+            height=gathered.size.height,
             colour="bgr",
             rectify="none",
             resize="fit",
             pad=PAD,
             normalisation="(x-128)/128",
+            exposure=_exposure_format(gathered.exposure),
         ),
         output=OutputFormat(
             stride=OUTPUT_STRIDE,
-            channel_classes=tuple(range(1, len(classes) + 1)),
+            channel_classes=tuple(range(1, len(gathered.classes) + 1)),
             embedding=EmbeddingFormat(stride=EMBEDDING_STRIDE, channels=COMPONENTS),
         ),
-        classes=tuple(DefectClass(id=number, name=name) for number, name in enumerate(classes, 1)),
+        classes=tuple(DefectClass(id=number, name=name) for number, name in enumerate(gathered.classes, 1)),
         calibration=findings.calibration,
         decision=findings.decision,
         boxes=findings.boxes,
         quality=findings.quality,
-        datasets=tuple(Dataset(name=one.name, pictures=one.pictures, sha256=one.sha256) for one in sources),
+        datasets=tuple(Dataset(name=one.name, pictures=one.pictures, sha256=one.sha256) for one in gathered.sources),
         parent=None,
         teacher=findings.teacher,
         tools=tuple(Tool(name=name, version=importlib.metadata.version(name)) for name in _TOOLS),
         members=(),
     )
+
+
+def _exposure_format(exposure: Exposure | None) -> ExposureFormat | None:
+    if exposure is None:
+        return None
+    return ExposureFormat(level=exposure.level, gain_min=exposure.gain_min, gain_max=exposure.gain_max)
 
 
 def loaded(manifest: Manifest, model: bytes, threads: int) -> Detector:

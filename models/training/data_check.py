@@ -97,6 +97,7 @@ def _result(
         near_duplicate_pairs=pairs,
         sha256=hashed.hexdigest(),
         pictures_sha256=pictures_fingerprint(picture.picture_sha256 for picture in pictures),
+        hashes={picture.entry.file: picture.picture_sha256 for picture in pictures if picture.header is not None},
         findings=findings,
     )
 

@@ -126,7 +126,8 @@ class DataCheck:
     ``parsed`` is None where the annotations cannot be read; ``groups`` holds what each group contains, ``classes`` how
     often each is labelled; ``shapes`` (height, width) and ``modes`` are of the readable pictures, in the order listed;
     ``near_duplicate_pairs`` counts pairs across groups. ``sha256`` changes with the annotations, a picture or a mask,
-    ``pictures_sha256`` with a picture alone: it is what a bundle states of its training.
+    ``pictures_sha256`` with a picture alone: it is what a bundle states of its training. ``hashes`` holds the SHA-256
+    of each readable picture's file by its name.
     """
 
     name: str
@@ -138,6 +139,7 @@ class DataCheck:
     near_duplicate_pairs: int
     sha256: str
     pictures_sha256: str
+    hashes: Mapping[str, str]
     findings: tuple[Finding, ...]
 
     @property

@@ -32,8 +32,19 @@ def out_of_fold_figures(
             figures[f"{origin}_out_of_fold"].pop("latency_ms")  # not measured here
             figures[f"{origin}_novel"] = _novel(own, manifest.novelty)
     return figures | {
-        "nested_limits": nested_counts(evidence.decisive, gathered.folds, settings.decision),
-        "limits": {"accept_logit": chosen.accept, "reject_logit": chosen.reject, "claimed": asdict(chosen.claimed)},
+        "nested_limits": nested_counts(
+            evidence.decisive,
+            gathered.folds,
+            settings.decision,
+            independent=gathered.independent and evidence.photos_decide,
+        ),
+        "limits": {
+            "accept_logit": chosen.accept,
+            "reject_logit": chosen.reject,
+            "claimed": asdict(chosen.claimed),
+            "expected": asdict(chosen.expected) if chosen.expected else None,
+            "chosen_on": "photo" if evidence.photos_decide else "all",
+        },
         "auroc_of_students": ranking(evidence.decisive),
         "auroc_of_teachers": evidence.teachers,
         "folds": [list(groups) for groups in gathered.folds],

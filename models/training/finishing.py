@@ -87,7 +87,7 @@ def novelty_of(
     photos = [entry for entry in seen if entry.origin == "photo"]
     others = [entry for entry in seen if entry.origin != "photo"]
     chosen = [*photos, *others][:_NOVELTY_PICTURES]
-    summaries = [detector.read(np.asarray(store.pixels[entry.index])).summary for entry in chosen]
+    summaries = [detector.read_prepared(store.prepared(entry)).summary for entry in chosen]
     centre, precision = fit(
         np.stack([summary for summary in summaries if summary is not None]), [entry.group for entry in chosen]
     )

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+from models.bundle.prints import TRAINED_PICTURES
 from models.training.assembly import make_manifest, with_novelty, write
 from models.training.evidence import Evidence
 from models.training.files import open_folder
@@ -48,14 +49,18 @@ def _write(settings: TrainingSettings, gathered: Gathered, evidence: Evidence, o
     [left_out] = outcome.job.left_out
     named = settings.model_copy(update={"name": _fold_name(settings, left_out)})
     findings, _ = decide(named, gathered, evidence)
-    manifest = make_manifest(named, findings, gathered.classes, gathered.size, gathered.sources)
+    manifest = make_manifest(named, findings, gathered)
     detector = quantised(manifest, outcome, gathered.store, _quiet)
     seen = [entry for entry in gathered.store.entries if entry.group not in gathered.folds[left_out]]
     detector = with_novelty(detector, novelty_of(detector, gathered.store, seen, evidence.unseen))
     groups = ", ".join(group for group in gathered.folds[left_out] if not group.startswith("virtual-"))
     card = f"# {path.stem}\n\nA student of the run that never saw {groups or 'its fold'}; for trials alone.\n"
     golden = golden_pictures(settings, gathered.store)
-    write(path, detector, golden, {"left_out": list(gathered.folds[left_out])}, (card, card))
+    metrics = {
+        "left_out": list(gathered.folds[left_out]),
+        TRAINED_PICTURES: gathered.prints(without=gathered.folds[left_out]),
+    }
+    write(path, detector, golden, metrics, (card, card))
 
 
 def _fold_name(settings: TrainingSettings, fold: int) -> str:

@@ -3,34 +3,43 @@
 import hashlib
 import json
 import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
 from camera.virtual import DEFECT_CLASSES
 from edge.core.dataset import Dataset, DatasetError
-from models.preprocess import InputSize
+from models.bundle.prints import sorted_prints
+from models.preprocess import Exposure, InputSize, mean_level
 from models.training.data_check import check_folder
 from models.training.data_findings import DataCheck
 from models.training.files import write_file
 from models.training.folds import GroupContent, plan_folds
 from models.training.pictures import (
     FALLBACK_CLASS,
+    LabelledPicture,
     PictureEntry,
     PictureStore,
-    Prepared,
     Progress,
     Source,
     class_name,
     fill_store,
     input_size,
     photo,
+    photo_name,
     virtual_pictures,
 )
+from models.training.reading import read_picture
 from models.training.settings import TrainingSettings
 
 _GROUPS_MIN: Final = 2
+_LEVEL_PICTURES: Final = 64
+_LEVEL_MIN, _LEVEL_MAX = 16.0, 160.0
+_VIRTUAL_LEVEL: Final = 48.0
+"""About the mean grey level of the virtual line's pictures."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -38,7 +47,8 @@ class Gathered:
     """The pictures of a run.
 
     ``key`` names them: the same data at the same size has the same key. ``folds`` hold the groups that are left out
-    together; ``checks`` what was found about each folder; ``independent`` says whether the data names its groups, so
+    together; ``exposure`` is how bright every picture was made; ``checks`` what was found about each folder; ``hashes``
+    the SHA-256 of each photo's file by the photo's name; ``independent`` says whether the data names its groups, so
     that a claim may rest on them.
     """
 
@@ -46,10 +56,20 @@ class Gathered:
     folds: tuple[tuple[str, ...], ...]
     classes: tuple[str, ...]
     size: InputSize
+    exposure: Exposure | None
     sources: tuple[Source, ...]
     key: str
     checks: tuple[DataCheck, ...]
+    hashes: Mapping[str, str]
     independent: bool
+
+    def prints(self, without: Collection[str] = ()) -> list[str]:
+        """Return the prints of all photos (:mod:`models.bundle.prints`) but those of the groups left out."""
+        return sorted_prints(
+            self.hashes[entry.name]
+            for entry in self.store.entries
+            if entry.name in self.hashes and entry.group not in without
+        )
 
 
 def gather(settings: TrainingSettings, progress: Progress) -> Gathered:
@@ -60,6 +80,7 @@ def gather(settings: TrainingSettings, progress: Progress) -> Gathered:
     Raises:
         DatasetError: A folder cannot be trained on; the message lists why, at most twenty faults of it.
     """
+    _refuse_alike(settings.data)
     checks = tuple(check_folder(folder, settings.group_field, progress) for folder in settings.data)
     for check in checks:
         check.raise_errors()
@@ -68,14 +89,17 @@ def gather(settings: TrainingSettings, progress: Progress) -> Gathered:
         _refuse_one_sided(datasets)
     classes = _classes(settings, datasets)
     size = _size(settings, checks)
+    exposure = _exposure(settings, datasets)
     sources = _sources(settings, checks)
-    key = _key(settings, classes, size, [*(check.sha256 for check in checks), *(one.sha256 for one in sources)])
+    key = _key(
+        settings, classes, size, exposure, [*(check.sha256 for check in checks), *(one.sha256 for one in sources)]
+    )
     folder = settings.work / f"pictures-{key}"
     store = _stored(folder)
     if store is None:
         photos = sum(len(dataset.images) for dataset in datasets)
         count = photos + (2 * settings.virtual.parts if settings.virtual else 0)
-        pictures = _counted(_pictures(settings, datasets, classes, size), count, progress)
+        pictures = _counted(_pictures(settings, datasets, classes, size, exposure), count, progress)
         store = _kept(fill_store(folder, count, size, pictures))
     folds = _folds(store.entries, settings)
     return Gathered(
@@ -83,11 +107,27 @@ def gather(settings: TrainingSettings, progress: Progress) -> Gathered:
         folds=folds,
         classes=classes,
         size=size,
+        exposure=exposure,
         sources=sources,
         key=key,
         checks=checks,
+        hashes={
+            photo_name(folder, file): sha256
+            for folder, check in zip(settings.data, checks, strict=True)
+            for file, sha256 in check.hashes.items()
+        },
         independent=bool(datasets) and all(dataset.group_field is not None for dataset in datasets),
     )
+
+
+def _refuse_alike(folders: Sequence[Path]) -> None:
+    names = [folder.name for folder in folders]
+    for folder in folders:
+        if names.count(folder.name) > 1:
+            raise DatasetError(
+                f"{folder}: two folders are called {folder.name!r}, by which a run tells their pictures apart; give "
+                "one of them another name, or name it once"
+            )
 
 
 def _classes(settings: TrainingSettings, datasets: Sequence[Dataset]) -> tuple[str, ...]:
@@ -109,6 +149,21 @@ def _size(settings: TrainingSettings, checks: Sequence[DataCheck]) -> InputSize:
     return InputSize(width=wanted.width or found.width, height=wanted.height or found.height)
 
 
+def _exposure(settings: TrainingSettings, datasets: Sequence[Dataset]) -> Exposure | None:
+    """Return how bright pictures are made: as the median of some photos, so that most change little."""
+    if not settings.input.exposure:
+        return None
+    files = [
+        folder / "images" / entry.file
+        for folder, dataset in zip(settings.data, datasets, strict=True)
+        for entry in dataset.images
+    ]
+    levels = [mean_level(read_picture(file)) for file in files[:: max(len(files) // _LEVEL_PICTURES, 1)]]
+    if not levels:
+        return Exposure(level=_VIRTUAL_LEVEL)
+    return Exposure(level=float(np.clip(np.median(levels), _LEVEL_MIN, _LEVEL_MAX)))
+
+
 def _sources(settings: TrainingSettings, checks: Sequence[DataCheck]) -> tuple[Source, ...]:
     sources = [
         Source(name=check.name, pictures=len(check.dataset.images), sha256=check.pictures_sha256) for check in checks
@@ -122,8 +177,14 @@ def _sources(settings: TrainingSettings, checks: Sequence[DataCheck]) -> tuple[S
     return tuple(sources)
 
 
-def _key(settings: TrainingSettings, classes: Sequence[str], size: InputSize, hashes: Sequence[str]) -> str:
-    parts = [list(classes), size.width, size.height, list(hashes), settings.group_field]
+def _key(
+    settings: TrainingSettings,
+    classes: Sequence[str],
+    size: InputSize,
+    exposure: Exposure | None,
+    hashes: Sequence[str],
+) -> str:
+    parts = [list(classes), size.width, size.height, repr(exposure), list(hashes), settings.group_field]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
@@ -136,16 +197,20 @@ def _stored(folder: Path) -> PictureStore | None:
 
 
 def _pictures(
-    settings: TrainingSettings, datasets: Sequence[Dataset], classes: Sequence[str], size: InputSize
-) -> Iterator[Prepared]:
+    settings: TrainingSettings,
+    datasets: Sequence[Dataset],
+    classes: Sequence[str],
+    size: InputSize,
+    exposure: Exposure | None,
+) -> Iterator[LabelledPicture]:
     for folder, dataset in zip(settings.data, datasets, strict=True):
         for entry in dataset.images:
-            yield photo(folder, entry, size, classes)
+            yield photo(folder, entry, size, classes, exposure)
     if settings.virtual:
-        yield from virtual_pictures(settings.virtual, size, classes, settings.workers)
+        yield from virtual_pictures(settings.virtual, size, classes, exposure, settings.workers)
 
 
-def _counted(pictures: Iterator[Prepared], count: int, progress: Progress) -> Iterator[Prepared]:
+def _counted(pictures: Iterator[LabelledPicture], count: int, progress: Progress) -> Iterator[LabelledPicture]:
     for done, one in enumerate(pictures, 1):
         progress("preparing pictures", done, count)
         yield one

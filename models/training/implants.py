@@ -12,6 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from models.training.lighting import is_grey
+
 _SHIFT = 4  # bits of sub-pixel precision in OpenCV's drawing
 _MARKED = 0.3
 _HAIRLINE_SHARE = 0.65
@@ -50,14 +52,16 @@ def crack(pixels: NDArray[np.uint8], random: np.random.Generator) -> Implant:
     """Draw a jagged line with branches, a bright flank beside a dark one."""
     coverage = np.zeros(pixels.shape[:2], np.float32)
     start, heading = _anywhere(pixels.shape, random), random.uniform(0, 2 * np.pi)
+    width = float(np.exp(random.uniform(np.log(0.9), np.log(6.0))))
+    roughness = random.uniform(0.1, 1.0)
     for branch in range(int(random.integers(1, 6))):
-        points = _jagged_line(start, heading, random.uniform(30, 260) / (1 + 0.5 * (branch > 0)), random)
-        coverage = np.maximum(coverage, _stroke(pixels.shape, points, random.uniform(0.8, 2.6)))
+        points = _jagged_line(start, heading, random.uniform(30, 260) / (1 + 0.5 * (branch > 0)), roughness, random)
+        coverage = np.maximum(coverage, _stroke(pixels.shape, points, width * random.uniform(0.6, 1.2)))
         start = points[random.integers(len(points))]
         heading += random.normal(0, 0.9)
     depth = random.uniform(0.08, 0.6)
     flank = np.roll(coverage, (1, 1), (0, 1)) * random.uniform(0.0, 0.6)
-    signed = _light_or_dark(random, 0.7) * depth * (coverage - flank)
+    signed = _light_or_dark(random, 0.55) * depth * (coverage - flank)
     return _lit(pixels, signed[:, :, np.newaxis] * np.ones(3, np.float32), coverage > _MARKED)
 
 
@@ -109,6 +113,9 @@ def implant(pixels: NDArray[np.uint8], kind: str, random: np.random.Generator) -
         KeyError: ``kind`` is none of ``RENDERERS``.
     """
     drawn = RENDERERS[kind](pixels, random)
+    if is_grey(pixels):  # a tint would tell a drawn defect on the pictures of a grey camera
+        grey = cv2.cvtColor(drawn.pixels, cv2.COLOR_BGR2GRAY)
+        drawn = Implant(pixels=np.asarray(cv2.merge([grey] * 3), np.uint8), mask=drawn.mask)
     if np.count_nonzero(drawn.mask) < _VISIBLE_PIXELS:
         return None
     change = np.abs(drawn.pixels[drawn.mask].astype(np.int16) - pixels[drawn.mask]).mean(axis=1)
@@ -122,7 +129,10 @@ RENDERERS: Final[Mapping[str, Renderer]] = {
     "crack": crack,
     "chip": chip,
 }
-"""By the usual name of the class; a kind is drawn only where the data has a class of this name."""
+"""By the usual name of the class."""
+
+GENERAL_KINDS: Final = ("scratch", "crack", "stain", "chip")
+"""Drawn on any product; where the data has no class of the name, as a defect of no class."""
 
 
 def _light_or_dark(random: np.random.Generator, light_share: float) -> float:
@@ -159,10 +169,11 @@ def _bent_line(shape: tuple[int, ...], length: float, random: np.random.Generato
 
 
 def _jagged_line(
-    start: NDArray[np.float64], heading: float, length: float, random: np.random.Generator
+    start: NDArray[np.float64], heading: float, length: float, roughness: float, random: np.random.Generator
 ) -> NDArray[np.float64]:
     count = max(int(length / 9), 2)
-    headings = heading + np.cumsum(random.normal(0.0, 0.18, count)) + random.normal(0.0, 0.45, count)
+    wander = np.cumsum(random.normal(0.0, 0.18, count)) + random.normal(0.0, 0.45, count)
+    headings = heading + roughness * wander
     moves = random.uniform(4, 14, count)[:, np.newaxis] * np.column_stack([np.cos(headings), np.sin(headings)])
     return np.vstack([start, start + np.cumsum(moves, axis=0)])
 

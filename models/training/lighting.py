@@ -7,7 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 _OTHER_LAMP_SHARE = 0.3
-_OTHER_LAMP_GAIN = (0.4, 1.5)
+_OTHER_LAMP_GAIN = (0.55, 1.6)
+_DIMMED_SHARE = 0.25
+_DIMMED = (0.2, 0.7)
 _SOFT_SHARE = 0.25
 _SOFT_SIGMA = (0.3, 0.8)  # pixels
 _SHARP_SHARE = 0.15
@@ -18,17 +20,21 @@ _NOISE_LEVELS = (0.5, 0.8, 1.0, 1.3, 1.6, 2.0, 2.5, 3.0)
 
 
 def relight(pixels: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:
-    """Return the crop (h x w x 3) with gain, colour, gamma and a slope of light drawn at random.
+    """Return the crop (h x w x 3) with gain, colour (unless it is grey), gamma and a slope of light drawn at random.
 
-    Most are small; three in ten have the light of another lamp, from two fifths to one and a half times as bright, so
-    that a factory that grows darker is nothing new.
+    Most are small; three in ten have the light of another lamp, from half to one and a half times as bright. A quarter
+    were taken in little light and made brighter again, so that they have the fewer grey levels and the louder noise of
+    a factory that grew dark.
     """
-    gain = np.exp(random.normal(0.0, 0.18)) * np.exp(random.normal(0.0, 0.05, 3))
+    colour = np.zeros(3) if is_grey(pixels) else random.normal(0.0, 0.05, 3)
+    gain = np.exp(random.normal(0.0, 0.18)) * np.exp(colour)
     if random.random() < _OTHER_LAMP_SHARE:
         gain = gain * np.exp(random.uniform(*np.log(_OTHER_LAMP_GAIN)))
     levels = np.arange(256, dtype=np.float32) / 255.0
     curve = levels[:, np.newaxis] ** np.exp(random.normal(0.0, 0.12)) * gain + random.normal(0.0, 0.012)
-    lit = cv2.LUT(pixels, np.clip(np.rint(curve * 255.0), 0, 255).astype(np.uint8).reshape(1, 256, 3))
+    steps = 255.0 * (random.uniform(*_DIMMED) if random.random() < _DIMMED_SHARE else 1.0)
+    curve = np.rint(np.clip(curve, 0.0, 1.0) * steps) / steps
+    lit = cv2.LUT(pixels, np.rint(curve * 255.0).astype(np.uint8).reshape(1, 256, 3))
     return _sloped(lit, random) if random.random() < _SLOPE_SHARE else np.asarray(lit, np.uint8)
 
 
@@ -41,6 +47,11 @@ def through_camera(pixels: NDArray[np.uint8], random: np.random.Generator) -> ND
     elif kind < _SOFT_SHARE + _SHARP_SHARE:
         seen = cv2.addWeighted(pixels, 1.5, cv2.GaussianBlur(pixels, (0, 0), 1.0), -0.5, 0.0)
     return _noisy(seen, random) if random.random() < _NOISE_SHARE else np.asarray(seen, np.uint8)
+
+
+def is_grey(pixels: NDArray[np.uint8]) -> bool:
+    """Return whether a crop has equal channels, as a grey camera's; every eighth pixel is looked at."""
+    return bool((pixels[::8, ::8, 0] == pixels[::8, ::8, 2]).all())
 
 
 def _sloped(pixels: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from edge.core.claims import ClaimedLimits, claimed_limits, worst_of_groups
+from edge.core.claims import ClaimedLimits, RankLimit, claimed_limits, conformal_risk_limit, worst_of_groups
 from models.bundle.manifest import Calibration, DecisionLimits, RiskClaim
 from models.postprocess import probability
 from models.training.evidence import ScoredPicture
@@ -15,11 +15,14 @@ class ChosenLimits:
     """Limits as raw scores (logits): accept strictly below the one, reject strictly above the other.
 
     ``claimed`` is what the number of independent parts supports; the limits are its own unless ``provisional``.
+    ``expected`` is the accept limit by conformal risk control, which sets nothing; None where groups are not known to
+    be independent parts.
     """
 
     accept: float
     reject: float
     claimed: ClaimedLimits
+    expected: RankLimit | None
     provisional: bool
 
 
@@ -50,6 +53,7 @@ def choose_limits(pictures: Sequence[ScoredPicture], settings: DecisionSettings,
         accept=min(accept, reject),
         reject=max(accept, reject),
         claimed=claimed,
+        expected=conformal_risk_limit(parts.defective, alpha=settings.alpha) if independent else None,
         provisional=not independent or claimed.accept_below is None,
     )
 
@@ -84,9 +88,13 @@ def decision_limits(chosen: ChosenLimits, calibration: Calibration, settings: De
 
 
 def nested_counts(
-    pictures: Sequence[ScoredPicture], folds: Sequence[Sequence[str]], settings: DecisionSettings
+    pictures: Sequence[ScoredPicture],
+    folds: Sequence[Sequence[str]],
+    settings: DecisionSettings,
+    *,
+    independent: bool,
 ) -> Mapping[str, Mapping[str, int]]:
-    """Judge each fold's pictures by limits chosen without it, and count verdicts by truth.
+    """Judge each fold's pictures by limits chosen without it, by the same rule, and count verdicts by truth.
 
     Unlike figures under the final limits, these have not seen the answers; a fold that cannot do without (no good or
     no defective picture outside) counts as cannot-judge.
@@ -95,7 +103,7 @@ def nested_counts(
     for groups in folds:
         others = [picture for picture in pictures if picture.group not in groups]
         if {picture.defective for picture in others} == {True, False}:
-            chosen = choose_limits(others, settings, independent=False)
+            chosen = choose_limits(others, settings, independent=independent)
             accept, reject = chosen.accept, chosen.reject
         else:
             accept, reject = float("-inf"), float("inf")

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from edge.core.quality import FrameQuality
 from models.bundle.manifest import Quality
 
+_CLIPPED = 255
 _DARKER, _BRIGHTER, _FLATTER, _SOFTER = 0.4, 2.0, 0.4, 0.35
 
 
@@ -21,7 +22,7 @@ def frame_quality(pixels: NDArray[np.uint8]) -> FrameQuality:
         brightness=float(grey.mean()),
         contrast=float(high) - float(low),
         sharpness=float(np.percentile(edges, 99.5, method="inverted_cdf")),
-        clipped=float((grey == 255).mean()),  # noqa: PLR2004  # the brightest level
+        clipped=float((grey == _CLIPPED).mean()),
     )
 
 

@@ -16,8 +16,8 @@ _BATCH_NORM_MOMENTUM = 0.1  # torch counts the new value's share: 0.9 in the oth
 class NetworkWidths:
     """Channels at stride 2, 4, 8, 16 and 32, and the dilations of the residual blocks at stride 32."""
 
-    entrance: int = 12
-    stem: int = 24
+    entrance: int = 16
+    stem: int = 32
     fine: int = 40
     middle: int = 64
     coarse: int = 128
@@ -25,7 +25,7 @@ class NetworkWidths:
 
 
 STUDENT: Final = NetworkWidths()
-TEACHER: Final = NetworkWidths(entrance=12, stem=24, fine=56, middle=144, coarse=352, dilations=(1, 2, 4, 1, 2, 4, 1))
+TEACHER: Final = NetworkWidths(fine=56, middle=144, coarse=352, dilations=(1, 2, 4, 1, 2, 4, 1))
 
 
 def _normalised(layer: nn.Conv2d, *, activate: bool = True) -> nn.Sequential:
@@ -68,7 +68,10 @@ class DefectNetwork(nn.Module):
         """Build for this many defect classes."""
         super().__init__()
         self.widths = widths
-        self.entrance = _normalised(nn.Conv2d(3, widths.entrance, 3, stride=2, padding=1, bias=False))
+        self.entrance = nn.Sequential(
+            _normalised(nn.Conv2d(3, widths.entrance, 3, stride=2, padding=1, bias=False)),
+            SeparableBlock(widths.entrance, widths.entrance),
+        )
         self.stem = nn.Sequential(
             SeparableBlock(widths.entrance, widths.stem, stride=2),
             SeparableBlock(widths.stem, widths.stem),

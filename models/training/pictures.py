@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from camera.virtual import VirtualLine, VirtualParameters, VirtualPart
 from edge.core.dataset import DatasetError, DatasetImage, LabelledBox, Truth
 from edge.core.quality import FrameQuality
-from models.preprocess import Geometry, InputSize, prepare
+from models.preprocess import Exposure, Geometry, InputSize, Prepared, prepare
 from models.training.folds import group_name
 from models.training.measures import frame_quality, halved
 from models.training.reading import read_mask, read_picture
@@ -85,9 +85,13 @@ class PictureStore:
         self.pixels: NDArray[np.uint8] = np.load(folder / "pixels.npy", mmap_mode="r")
         self.labels: NDArray[np.uint8] = np.load(folder / "labels.npy", mmap_mode="r")
 
+    def prepared(self, entry: PictureEntry) -> Prepared:
+        """Return a picture as the network's input, with its geometry."""
+        return Prepared(pixels=np.asarray(self.pixels[entry.index]), geometry=entry.geometry)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Prepared:
+class LabelledPicture:
     """One picture on its way into the store."""
 
     entry: PictureEntry
@@ -95,7 +99,7 @@ class Prepared:
     labels: NDArray[np.uint8]
 
 
-def fill_store(folder: Path, count: int, size: InputSize, pictures: Iterable[Prepared]) -> PictureStore:
+def fill_store(folder: Path, count: int, size: InputSize, pictures: Iterable[LabelledPicture]) -> PictureStore:
     """Write pictures into a new store of at most ``count``.
 
     Raises:
@@ -127,7 +131,14 @@ def normalise(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     return (pixels.astype(np.float32) - 128.0) / 128.0
 
 
-def photo(folder: Path, entry: DatasetImage, size: InputSize, classes: Sequence[str]) -> Prepared:
+def photo_name(folder: Path, file: str) -> str:
+    """Return the name by which a run knows a picture of one of its folders."""
+    return f"{folder.name}/{file}"
+
+
+def photo(
+    folder: Path, entry: DatasetImage, size: InputSize, classes: Sequence[str], exposure: Exposure | None
+) -> LabelledPicture:
     """Return a listed picture of a COCO folder with its labels.
 
     A rejected picture with a mask alone has defects of no class; without boxes or mask it is unknown everywhere and
@@ -137,7 +148,7 @@ def photo(folder: Path, entry: DatasetImage, size: InputSize, classes: Sequence[
         DatasetError: The picture or its mask cannot be read.
     """
     image = read_picture(folder / "images" / entry.file)
-    prepared = prepare(image, size, PAD)
+    prepared = prepare(image, size, PAD, exposure=exposure)
     labels = np.zeros((size.height, size.width), np.uint8)
     mask = _mask(folder, entry, image.shape[:2])
     if entry.truth == "reject" and not entry.boxes:
@@ -150,7 +161,7 @@ def photo(folder: Path, entry: DatasetImage, size: InputSize, classes: Sequence[
         labels[_small(region, size) >= _MASK_LEVEL] = value
     known = PictureEntry(
         index=0,
-        name=f"{folder.name}/{entry.file}",
+        name=photo_name(folder, entry.file),
         group=group_name(entry),
         origin="photo",
         truth=entry.truth,
@@ -159,12 +170,12 @@ def photo(folder: Path, entry: DatasetImage, size: InputSize, classes: Sequence[
         quality=frame_quality(halved(image)),
         path=folder / "images" / entry.file,
     )
-    return Prepared(entry=known, pixels=prepared.pixels, labels=labels)
+    return LabelledPicture(entry=known, pixels=prepared.pixels, labels=labels)
 
 
 def virtual_pictures(
-    settings: VirtualSettings, size: InputSize, classes: Sequence[str], workers: int
-) -> Iterator[Prepared]:
+    settings: VirtualSettings, size: InputSize, classes: Sequence[str], exposure: Exposure | None, workers: int
+) -> Iterator[LabelledPicture]:
     """Render the virtual line's parts in varied light, several processes at a time.
 
     A defective part is followed by its twin, the same part drawn without its defects.
@@ -173,7 +184,7 @@ def virtual_pictures(
     spans = [(first + start // per_seed, min(per_seed, parts - start)) for start in range(0, parts, per_seed)]
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=spawn) as pool:
-        render = partial(_render, size=size, classes=tuple(classes), defects=settings.defects)
+        render = partial(_render, size=size, classes=tuple(classes), exposure=exposure, defects=settings.defects)
         for rendered in pool.map(render, spans):
             yield from rendered
 
@@ -195,23 +206,27 @@ def input_size(shapes: Sequence[tuple[int, int]], pixels_min: int, pixels_max: i
     return InputSize(width=rounded[0], height=rounded[1])
 
 
-def _render(span: tuple[int, int], size: InputSize, classes: tuple[str, ...], defects: float) -> list[Prepared]:
+def _render(
+    span: tuple[int, int], size: InputSize, classes: tuple[str, ...], exposure: Exposure | None, defects: float
+) -> list[LabelledPicture]:
     """Return the first parts of one seed; ``span`` is the seed and how many."""
     seed, parts = span
     lighting = _LIGHTS[seed % len(_LIGHTS)]
     line = VirtualLine(VirtualParameters(seed=seed, defects=defects, lighting=lighting))
-    pictures: list[Prepared] = []
+    pictures: list[LabelledPicture] = []
     for index in range(parts):
         part = line.render(index)
-        pictures.append(_virtual(part, f"virtual/{seed}-{index}", seed, size, classes))
+        pictures.append(_virtual(part, f"virtual/{seed}-{index}", seed, size, classes, exposure=exposure))
         if part.defects:
             clean = line.render(index, clean=True)
-            pictures.append(_virtual(clean, f"virtual/{seed}-{index}-clean", seed, size, classes))
+            pictures.append(_virtual(clean, f"virtual/{seed}-{index}-clean", seed, size, classes, exposure=exposure))
     return pictures
 
 
-def _virtual(part: VirtualPart, name: str, seed: int, size: InputSize, classes: tuple[str, ...]) -> Prepared:
-    prepared = prepare(part.image, size, PAD)
+def _virtual(
+    part: VirtualPart, name: str, seed: int, size: InputSize, classes: tuple[str, ...], *, exposure: Exposure | None
+) -> LabelledPicture:
+    prepared = prepare(part.image, size, PAD, exposure=exposure)
     labels = np.zeros((size.height, size.width), np.uint8)
     for defect in part.defects:
         value = 1 + classes.index(defect.category) if defect.category in classes else OTHER_DEFECT
@@ -237,7 +252,7 @@ def _virtual(part: VirtualPart, name: str, seed: int, size: InputSize, classes: 
         quality=frame_quality(halved(part.image)),
         path=None,
     )
-    return Prepared(entry=entry, pixels=prepared.pixels, labels=labels)
+    return LabelledPicture(entry=entry, pixels=prepared.pixels, labels=labels)
 
 
 def _mask(folder: Path, entry: DatasetImage, shape: tuple[int, ...]) -> NDArray[np.uint8] | None:

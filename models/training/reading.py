@@ -29,7 +29,12 @@ _FRAME_HEADERS: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 """JPEG markers that carry a size (SOF0 to SOF15 without DHT, JPG and DAC)."""
 _EXIF_SEGMENT: Final = 0xE1
 _EXIF_MARK: Final = b"Exif\0\0"
+_MARKER: Final = 0xFF
+"""Every JPEG marker starts with it; a second one is a fill byte."""
+_WITHOUT_LENGTH: Final = frozenset({0xFF, 0x01, *range(0xD0, 0xD8)})
+"""A fill byte, TEM and RSTn."""
 _ORIENTATION_TAG: Final = 0x0112
+_ORIENTATIONS: Final = 8
 _UPRIGHT: Final = 1
 _OS2_HEADER: Final = 12
 
@@ -195,7 +200,7 @@ def _bmp_header(data: bytes) -> PictureHeader:
 def _jpeg_header(data: bytes) -> PictureHeader:
     at, orientation = 2, _UPRIGHT
     while at + 9 <= len(data):
-        if data[at] != 0xFF:  # noqa: PLR2004 - every marker starts with it
+        if data[at] != _MARKER:
             raise ValueError("is a broken JPEG image")
         marker = data[at + 1]
         if marker in _FRAME_HEADERS:
@@ -208,12 +213,11 @@ def _jpeg_header(data: bytes) -> PictureHeader:
                 bits=data[at + 4],
                 orientation=orientation,
             )
-        # A fill byte, or a marker without a length (TEM, RSTn).
-        bare = marker in {0xFF, 0x01} or 0xD0 <= marker <= 0xD7  # noqa: PLR2004
+        bare = marker in _WITHOUT_LENGTH
         length = 0 if bare else int.from_bytes(data[at + 2 : at + 4])
         if marker == _EXIF_SEGMENT and data.startswith(_EXIF_MARK, at + 4):
             orientation = _orientation(data[at + 4 + len(_EXIF_MARK) : at + 2 + length])
-        at += (1 if marker == 0xFF else 2) + length  # noqa: PLR2004
+        at += (1 if marker == _MARKER else 2) + length
     raise ValueError("is a JPEG image without a size")
 
 
@@ -228,6 +232,6 @@ def _orientation(tiff: bytes) -> int:
     directory = number(4, 4)
     for entry in range(min(number(directory, 2), len(tiff) // 12)):
         at = directory + 2 + 12 * entry
-        if number(at, 2) == _ORIENTATION_TAG and _UPRIGHT <= number(at + 8, 2) <= 8:  # noqa: PLR2004  # values of EXIF
+        if number(at, 2) == _ORIENTATION_TAG and _UPRIGHT <= number(at + 8, 2) <= _ORIENTATIONS:
             return number(at + 8, 2)
     return _UPRIGHT

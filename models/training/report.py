@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.core.claims import parts_needed
-from edge.core.statistics import auroc
+from edge.core.statistics import auroc, clopper_pearson
 from edge.core.types import Decision
 from models.audit.audit import audit_judgements
 from models.audit.page import render_report
@@ -15,6 +15,7 @@ from models.audit.pictures import report_picture
 from models.audit.subject import Claim, Subject
 from models.bundle import Manifest
 from models.evaluation import JudgedImage, match_images
+from models.postprocess import probability
 from models.training.settings import CardNotes
 
 _GROUPS_MAX = 20
@@ -41,8 +42,10 @@ pixels gives a map at stride {stride}; the mean of its {top_cells} highest cells
 ## Figures
 
 From pictures whose group the judging network never saw, with the bundle's own calibration and limits. Escape: share of
-defective parts accepted; overkill: share of good parts rejected. Intervals are Clopper-Pearson. The network that ships
-was then fitted on all pictures; no figure measures it.
+defective parts accepted; overkill: share of good parts rejected. Calibration and limits were chosen on the scores of
+the deciding pictures: rates of those flatter and have no interval, but for the last ones, under limits that had not
+seen the fold that they judge. Intervals are Clopper-Pearson; they take pictures as independent, which those of one
+group are not. The network that ships was then fitted on all pictures; no figure measures it.
 
 {figures}
 {nested}
@@ -56,7 +59,7 @@ logit difference {parity[logit_difference_p99]:.3f}, largest {parity[logit_diffe
 
 {claim_text}
 
-Any claim ends when parts are no longer like those it was made on: a new model, lamp, camera or supplier.
+{expected_text}Any claim ends when parts are no longer like those it was made on: a new model, lamp, camera or supplier.
 
 ## Limits of use
 
@@ -95,6 +98,7 @@ def model_card(manifest: Manifest, metrics: Mapping[str, Any], notes: CardNotes)
         teachers=_teachers(metrics),
         parity=metrics["int8_against_float"],
         claim_text=_claim(manifest, metrics["limits"]["claimed"]),
+        expected_text=_expected(manifest, metrics["limits"]),
         limit_notes=notes.limits.strip(),
         tools=_items(f"{tool.name} {tool.version}" for tool in manifest.tools),
     )
@@ -106,7 +110,8 @@ def _evaluation(origin: str, metrics: Mapping[str, Any]) -> str:
         f"Held to be unlike the training although of its product: {novel['good_novel']} good and "
         f"{novel['bad_novel']} defective of {novel['pictures']} pictures of left-out groups.\n"
     )
-    return "\n".join([_figures(_TITLES[origin], metrics[f"{origin}_out_of_fold"]), unlike])
+    chose = metrics["limits"]["chosen_on"] in {origin, "all"}
+    return "\n".join([_figures(_TITLES[origin], metrics[f"{origin}_out_of_fold"], chose=chose), unlike])
 
 
 def _half_light(found: Mapping[str, Any] | None) -> str:
@@ -145,6 +150,28 @@ def _claim(manifest: Manifest, claimed: Mapping[str, Any]) -> str:
     )
 
 
+def _expected(manifest: Manifest, limits: Mapping[str, Any]) -> str:
+    """Return what conformal risk control says of the expected escape rate; nothing where groups are not known."""
+    found = limits["expected"]
+    if found is None:
+        return ""
+    parts, alpha = found["parts"], found["alpha"]
+    # The accept limit is never above the score of this rank: the lowest one where nothing is claimed.
+    rank = limits["claimed"]["escape"]["rank"] or 1
+    if found["score"] is None:
+        wanted = f"To bring it to {alpha:.0%} takes {parts + found['parts_missing']} parts."
+    else:
+        loosest = probability(found["score"], manifest.calibration)
+        wanted = f"At {alpha:.0%} accepting could begin below {loosest:.4f}; no limit was set by that."
+    return (
+        "Beside the claim, never in its place, the expected escape rate by conformal risk control (Angelopoulos et "
+        f"al., arXiv 2208.02814): on average over draws of {parts} such defective parts and a next one, the next is "
+        f"accepted at the limit in force with a chance of at most {rank / (parts + 1):.1%}. {wanted} It is an average: "
+        "for the parts at hand the rate may be higher. It takes parts as exchangeable, and the network that ships as "
+        "no worse than those that left each group out.\n\n"
+    )
+
+
 def report_page(
     judged: Iterable[JudgedImage], manifest: Manifest, data: str, pictures: Callable[[str], NDArray[np.uint8] | None]
 ) -> str:
@@ -162,6 +189,7 @@ def report_page(
         prior=manifest.calibration.prior,
         claim=None if claim is None else Claim(**claim.model_dump()),
         parts_needed=parts_needed(_LOOSEST_CLAIM),
+        chose_limits=True,
     )
     audit = audit_judgements(matched, manifest.decision.limits(), subject)
     by_file = {one.image.entry.file: one.image for one in matched}
@@ -173,7 +201,8 @@ def report_page(
     return render_report(audit, shown)
 
 
-def _figures(title: str, evaluation: Mapping[str, Any]) -> str:
+def _figures(title: str, evaluation: Mapping[str, Any], *, chose: bool) -> str:
+    """Return one evaluation; its rates have intervals unless these pictures ``chose`` the limits."""
     counts = evaluation["counts"]
     summary = [
         f"{counts['bad']} defective and {counts['good']} good parts",
@@ -183,7 +212,7 @@ def _figures(title: str, evaluation: Mapping[str, Any]) -> str:
     ]
     lines = [f"### {title}", "", "; ".join(summary) + ".", "", "| rate | value | 95 % |", "|---|---|---|"]
     for name, rate in evaluation["rates"].items():
-        interval = "-" if rate["ci95"] is None else "{:.3f} to {:.3f}".format(*rate["ci95"])
+        interval = "-" if chose or rate["ci95"] is None else "{:.3f} to {:.3f}".format(*rate["ci95"])
         lines.append(f"| {name} | {_number(rate['value'])} | {interval} |")
     groups = sorted({one["group"] for one in evaluation["per_image"]})
     if len(groups) <= _GROUPS_MAX:
@@ -204,18 +233,25 @@ def _group(name: str, pictures: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _nested(counts: Mapping[str, Mapping[str, int]]) -> str:
-    shares = [
-        f"{truth}: {one['accept']} accepted, {one['reject']} rejected, {one['cannot_judge']} not judged"
-        for truth, one in counts.items()
-    ]
+    lines = ["| deciding pictures | accepted | rejected | not judged |", "|---|---|---|---|"]
+    for truth, one in counts.items():
+        whole = sum(one.values())
+        cells = [_share(one[verdict], whole) for verdict in ("accept", "reject", "cannot_judge")]
+        lines.append(f"| {truth} | {' | '.join(cells)} |")
     return (
-        "The deciding pictures again, with limits chosen without the fold that they judge, by the same rule:\n"
-        f"{'; '.join(shares)}.\n\n"
+        "### The deciding pictures again, with limits chosen without the fold that they judge\n\n"
+        + "\n".join(lines)
+        + "\n"
     )
 
 
 def _items(lines: Iterable[str]) -> str:
     return "\n".join(f"- {line}" for line in lines)
+
+
+def _share(count: int, whole: int) -> str:
+    interval = clopper_pearson(count, whole)
+    return f"{count}/{whole}" + ("" if interval is None else " ({:.3f} to {:.3f})".format(*interval))
 
 
 def _number(value: float | None) -> str:

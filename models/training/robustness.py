@@ -6,11 +6,14 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from models.preprocess import prepare
 from models.training.evidence import ScoredPicture, ranking, raw_score
 from models.training.fitting import float_logits
+from models.training.gathering import Gathered
 from models.training.jobs import Job, Plan, outcome_of, rebuilt, stored_map
 from models.training.limits import ChosenLimits
-from models.training.pictures import PAD, PictureEntry, PictureStore, Progress
+from models.training.pictures import PAD, Progress
+from models.training.reading import read_picture
 
 _BRIGHTNESS: Final = 0.5
 
@@ -18,7 +21,7 @@ _BRIGHTNESS: Final = 0.5
 def at_half_the_light(
     plan: Plan,
     students: Sequence[Job],
-    store: PictureStore,
+    gathered: Gathered,
     *,
     chosen: ChosenLimits,
     top_cells: int,
@@ -27,22 +30,24 @@ def at_half_the_light(
     """Judge each photo at half its brightness by the student that never saw its group; None without photos.
 
     Returns AUROC and, by truth, how many would be accepted, rejected and not judged under the chosen limits.
+
+    Raises:
+        DatasetError: A picture cannot be read any more.
     """
-    photos = {entry.name: entry for entry in plan.entries if entry.origin == "photo"}
+    photos = {entry.name: (entry, entry.path) for entry in plan.entries if entry.path is not None}
     pictures: list[ScoredPicture] = []
     for job in students:
         outcome = outcome_of(job, plan)
-        own = [photos[name] for name in outcome.maps if name in photos]
         network = rebuilt(outcome, len(plan.classes))
-        for entry in own:
+        for entry, path in [photos[name] for name in outcome.maps if name in photos]:
             progress("judging at half the light", len(pictures), len(photos))
-            logits = float_logits(network, darkened(store.pixels[entry.index], entry))
+            pixels = prepare(darkened(read_picture(path)), gathered.size, PAD, exposure=gathered.exposure).pixels
             pictures.append(
                 ScoredPicture(
                     name=entry.name,
                     group=entry.group,
                     defective=entry.truth == "reject",
-                    logit=raw_score(stored_map(logits), top_cells),
+                    logit=raw_score(stored_map(float_logits(network, pixels)), top_cells),
                 )
             )
     if not pictures:
@@ -61,11 +66,6 @@ def at_half_the_light(
     }
 
 
-def darkened(pixels: NDArray[np.uint8], entry: PictureEntry) -> NDArray[np.uint8]:
-    """Return a prepared picture at half its brightness; what surrounds it stays as it is."""
-    geometry = entry.geometry
-    height, width = round(geometry.region[3] * geometry.scale_y), round(geometry.region[2] * geometry.scale_x)
-    window = np.s_[geometry.top : geometry.top + height, geometry.left : geometry.left + width]
-    dark = np.full_like(pixels, PAD)
-    dark[window] = np.rint(pixels[window] * _BRIGHTNESS).astype(np.uint8)
-    return dark
+def darkened(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return a picture as taken with half the light."""
+    return np.rint(picture * _BRIGHTNESS).astype(np.uint8)

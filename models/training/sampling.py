@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.training.implants import RENDERERS, implant
+from models.training.implants import GENERAL_KINDS, RENDERERS, implant
 from models.training.lighting import relight, through_camera
 from models.training.network import OUTPUT_STRIDE
-from models.training.pictures import PAD, UNKNOWN, PictureEntry, PictureStore
+from models.training.pictures import OTHER_DEFECT, PAD, UNKNOWN, PictureEntry, PictureStore
 from models.training.settings import AugmentationSettings
 
 _Kind = TypeVar("_Kind", np.uint8, np.float32)
@@ -77,7 +77,9 @@ class CropSampler:
         self._crop = crop
         self._seed = seed
         self._taught = taught
-        self._kinds = {kind: 1 + classes.index(kind) for kind in RENDERERS if kind in classes}
+        named = {kind: 1 + classes.index(kind) for kind in RENDERERS if kind in classes}
+        # On any product a line, a spot or a bite out of an edge that was drawn at random does not belong there.
+        self._kinds = {**dict.fromkeys(GENERAL_KINDS, OTHER_DEFECT), **named}
         pools = [[entry for entry in entries if entry.origin == origin] for origin in ("virtual", "photo")]
         self._by_group = [_by_group(pool) for pool in pools]
         self._real_share = settings.real_share if all(pools) else float(bool(pools[1]))

@@ -28,13 +28,15 @@ class _Settings(BaseModel):
 class InputSettings(_Settings):
     """The network's input in pixels; by default as large as the pictures themselves, within ``pixels_max``.
 
-    Pictures smaller than ``pixels_min`` are enlarged, as the map has one cell for 8 x 8 input pixels.
+    Pictures smaller than ``pixels_min`` are enlarged, as the map has one cell for 8 x 8 input pixels. With ``exposure``
+    every picture is made as bright as the median photo, at most four times brighter or darker than it is.
     """
 
     width: Annotated[int, Field(ge=64, le=4096, multiple_of=32)] | None = None
     height: Annotated[int, Field(ge=64, le=4096, multiple_of=32)] | None = None
-    pixels_min: Annotated[int, Field(ge=4096)] = 400_000
+    pixels_min: Annotated[int, Field(ge=4096)] = 200_000
     pixels_max: Annotated[int, Field(ge=4096)] = 2_200_000
+    exposure: bool = True
 
 
 class VirtualSettings(_Settings):
@@ -56,11 +58,11 @@ class OptimiserSettings(_Settings):
     """
 
     teacher_steps: Annotated[int, Field(ge=1)] = 600
-    fold_steps: Annotated[int, Field(ge=1)] = 1100
-    steps: Annotated[int, Field(ge=1)] = 1800
+    fold_steps: Annotated[int, Field(ge=1)] = 1500
+    steps: Annotated[int, Field(ge=1)] = 2400
     crop: Annotated[int, Field(ge=64, multiple_of=32)] = 512
     batch: Annotated[int, Field(ge=2)] = 8
-    learning_rate: Annotated[float, Field(gt=0.0)] = 4e-3
+    learning_rate: Annotated[float, Field(gt=0.0)] = 1e-2
     weight_decay: Annotated[float, Field(ge=0.0)] = 2e-2
     average_decay: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.995
 

@@ -4,10 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from models.bundle import Bundle
+from models.bundle.prints import TRAINED_PICTURES
 from models.training.assembly import as_json, make_manifest, with_novelty, write
 from models.training.evidence import collect_evidence
 from models.training.figures import out_of_fold_figures, without_pictures, write_report
-from models.training.files import open_folder, write_file
+from models.training.files import held, open_folder, write_file
 from models.training.finishing import decide, golden_pictures, novelty_of, quantised
 from models.training.fold_bundles import write_fold_bundles
 from models.training.gathering import Gathered, gather
@@ -37,10 +38,18 @@ def train_bundle(
     Raises:
         DatasetError: The data cannot be trained on.
         CalibrationError: The out-of-fold scores say nothing.
-        ModelError: The int8 network is not the float one's equal, or the bundle cannot be made or written.
+        ModelError: The int8 network is not the float one's equal, the bundle cannot be made or written, or another run
+            works in the work folder.
     """
     open_folder(settings.output.parent)
     open_folder(settings.work)
+    with held(settings.work):
+        return _trained(settings, progress, warn, fold_bundles)
+
+
+def _trained(
+    settings: TrainingSettings, progress: Progress, warn: Callable[[str], None], fold_bundles: Path | None
+) -> Bundle:
     gathered = gather(settings, progress)
     for check in gathered.checks:
         for finding in check.warnings:
@@ -49,7 +58,7 @@ def train_bundle(
     evidence = collect_evidence(settings, plan, students)
     findings, chosen = decide(settings, gathered, evidence)
     outcome = outcome_of(students[-1], plan)
-    manifest = make_manifest(settings, findings, gathered.classes, gathered.size, gathered.sources)
+    manifest = make_manifest(settings, findings, gathered)
     detector = quantised(manifest, outcome, gathered.store, progress)
     novelty = novelty_of(detector, gathered.store, gathered.store.entries, evidence.unseen)
     detector = with_novelty(detector, novelty)
@@ -58,10 +67,11 @@ def train_bundle(
     metrics = out_of_fold_figures(gathered, evidence, chosen, detector.bundle.manifest, settings) | {
         "int8_against_float": parity.summary(),
         "parameters": parameter_count(network),
+        TRAINED_PICTURES: gathered.prints(),
         "half_light": at_half_the_light(
             plan,
             students[:-1],
-            gathered.store,
+            gathered,
             chosen=chosen,
             top_cells=settings.decision.top_cells,
             progress=progress,

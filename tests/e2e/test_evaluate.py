@@ -1,5 +1,6 @@
 """``linegate evaluate`` as a person types it, with everything that it can be asked for."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from edge.cli.main import app
+from models.bundle.prints import sorted_prints
 from tests.support import networks
 from tests.support.networks import PictureFolder, part
 
@@ -15,9 +17,7 @@ SCRATCH = (60, 180, 255)
 FAINT = (60, 60, 112)
 
 
-@pytest.fixture(autouse=True)
-def interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("models.runtime.Interpreter", networks.ArithmeticInterpreter)
+pytestmark = pytest.mark.usefixtures("arithmetic_network")
 
 
 @pytest.fixture
@@ -125,6 +125,27 @@ def test_a_set_that_the_network_was_trained_on_is_recognised(data: Path, tmp_pat
     done = evaluate("--bundle", path, "--data", data)
     assert done.exit_code == 0
     assert "was trained on this set of pictures" in done.stdout
+
+
+def test_pictures_of_the_training_are_recognised_one_by_one(data: Path, tmp_path: Path) -> None:
+    hashes = [hashlib.sha256((data / "images" / f"{name}.png").read_bytes()).hexdigest() for name in (0, 9, 323)]
+    metrics = {"trained_pictures": sorted_prints(hashes)}
+    path = tmp_path / networks.write(tmp_path, metrics=metrics).manifest.file_name
+    audit = json.loads(evaluate("--bundle", path, "--data", data, "--json").stdout)["audit"]
+    assert audit["trained_on"]
+    assert audit["trained_files"] == ["0.png", "9.png", "323.png"]
+    told = evaluate("--bundle", path, "--data", data).stdout
+    assert "trained on 3 of these 97 pictures (0.png, 9.png, 323.png)" in told
+
+
+@pytest.mark.parametrize("metrics", [{}, [], "x", {"trained_pictures": "ab"}, {"trained_pictures": [1]}])
+def test_a_bundle_that_does_not_tell_its_pictures_is_recognised_by_its_sets(
+    data: Path, tmp_path: Path, metrics: object
+) -> None:
+    listed = {"name": data.name, "pictures": 97, "sha256": "0" * 64}
+    path = tmp_path / networks.write(tmp_path, metrics=metrics, datasets=[listed]).manifest.file_name
+    audit = json.loads(evaluate("--bundle", path, "--data", data, "--json").stdout)["audit"]
+    assert (audit["trained_on"], audit["trained_files"]) == (True, None)
 
 
 def test_real_repeats_are_counted_and_not_jittered(tmp_path: Path) -> None:

@@ -20,6 +20,8 @@ class Heard:
         self.connects = 0
         self.reasons: list[str] = []
         self.acknowledged: list[tuple[object, int]] = []
+        self.sent: list[object] = []
+        self.expired: list[object] = []
         self._on_message = on_message
 
     def events(self) -> LinkEvents:
@@ -28,6 +30,8 @@ class Heard:
             connected=self._connected,
             disconnected=self.reasons.append,
             published=lambda token, reason: self.acknowledged.append((token, reason)),
+            sent=self.sent.append,
+            expired=self.expired.append,
         )
 
     def on(self, topic: str) -> list[Message]:

@@ -106,12 +106,13 @@ def manifest(**changes: Any) -> Manifest:
     return bundles.manifest(**(EMBEDDED | content | changes))
 
 
-def write(folder: Path, **changes: Any) -> Bundle:
+def write(folder: Path, metrics: object = None, **changes: Any) -> Bundle:
     """Write a bundle whose golden picture is reproduced; needs :class:`ArithmeticInterpreter` in the runtime."""
     described = manifest(**changes)
     network = b"embedding" if described.output.embedding else b"alone"
     encoded = cv2.imencode(".png", part(0))[1].tobytes()
     content = bundles.members() | {"model.tflite": network, "golden/01.png": encoded}
+    content |= {} if metrics is None else {"metrics.json": json.dumps(metrics).encode()}
     path = folder / described.file_name
     path.write_bytes(pack(described, content))
     golden = expectation("golden/01.png", encoded, Detector.load(read_bundle(path)))
@@ -136,10 +137,26 @@ class PictureFolder:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._entries: list[dict[str, object]] = []
+        self._boxes: list[dict[str, object]] = []
         (folder / "images").mkdir(parents=True)
 
     def add(self, file: str, picture: np.ndarray, verdict: str, **fields: object) -> Self:
         cv2.imwrite(str(self.folder / "images" / file), picture)
         self._entries.append({"id": len(self._entries), "file_name": file, "verdict": verdict, **fields})
-        (self.folder / "annotations.json").write_text(json.dumps({"images": self._entries}))
+        return self._written()
+
+    def label(self, file: str, category: str, box: tuple[int, int, int, int]) -> Self:
+        """Label a defect of a picture (x, y, width, height); a category's id is its name."""
+        [identity] = [entry["id"] for entry in self._entries if entry["file_name"] == file]
+        self._boxes.append({"image_id": identity, "category_id": category, "bbox": list(box)})
+        return self._written()
+
+    def _written(self) -> Self:
+        names = dict.fromkeys(str(box["category_id"]) for box in self._boxes)
+        content = {
+            "images": self._entries,
+            "annotations": self._boxes,
+            "categories": [{"id": name, "name": name} for name in names],
+        }
+        (self.folder / "annotations.json").write_text(json.dumps(content))
         return self

@@ -24,7 +24,8 @@ from edge.core.types import Ack, Act, Box, Limits, Trigger
 from edge.inspector.build import Adapters
 from edge.inspector.daemon import run
 from edge.inspector.judging import Judge
-from edge.inspector.recipes import LoadedRecipe, LoadedView
+from edge.inspector.recipes import LoadedRecipe
+from edge.inspector.views import LoadedView
 from edge.ledger.export import export
 from edge.ledger.verify import VerifyReport, verify
 from edge.line.link import LinkEvents, Message

@@ -6,9 +6,8 @@ import torch
 
 from camera.quality import measure
 from camera.virtual import VirtualLine, VirtualParameters
-from edge.core.quality import FrameQuality
 from edge.core.types import Decision
-from models.preprocess import Geometry
+from models.preprocess import Exposure, InputSize, prepare
 from models.training.calibration import calibrate, fit_platt
 from models.training.embedding import whitening
 from models.training.evidence import ScoredPicture
@@ -21,7 +20,7 @@ from models.training.loss import defect_loss, distillation_loss
 from models.training.measures import frame_quality, halved
 from models.training.network import STUDENT, TEACHER, DefectNetwork, parameter_count
 from models.training.parity import Compared, Parity, ParityError, faded
-from models.training.pictures import OTHER_DEFECT, UNKNOWN, PictureEntry
+from models.training.pictures import OTHER_DEFECT, UNKNOWN
 from models.training.robustness import darkened
 from models.training.sampling import NOT_TAUGHT
 from models.training.settings import (
@@ -78,6 +77,8 @@ def test_few_parts_give_no_claim_and_say_how_many_are_missing() -> None:
     chosen = choose_limits(pictures, DecisionSettings(alpha=0.05), independent=True)
     assert chosen.provisional
     assert (chosen.claimed.escape.parts, chosen.claimed.escape.parts_missing) == (1, 58)
+    assert chosen.expected is not None
+    assert (chosen.expected.score, chosen.expected.parts_missing) == (None, 18)
     limits = decision_limits(chosen, calibrate(pictures, 8), DecisionSettings())
     assert limits.risk_claim is None
     assert limits.accept_below < limits.reject_above
@@ -90,16 +91,29 @@ def test_many_parts_give_the_lowest_defective_score_with_its_claim() -> None:
     claim = decision_limits(chosen, calibrate(pictures, 8), DecisionSettings()).risk_claim
     assert claim is not None
     assert (claim.escape_upper, claim.confidence, claim.defective_parts) == (0.05, 0.95, 60)
-    assert choose_limits(pictures, DecisionSettings(alpha=0.05), independent=False).provisional
+    assert chosen.expected is not None
+    assert (chosen.expected.rank, chosen.expected.score) == (3, 4.0)
+    unknown = choose_limits(pictures, DecisionSettings(alpha=0.05), independent=False)
+    assert (unknown.provisional, unknown.expected) == (True, None)
+
+
+def test_nested_limits_follow_the_rule_of_the_final_ones() -> None:
+    settings = DecisionSettings(alpha=0.05)
+    pictures = [one for number in range(120) for one in scores(f"part{number}", [5.0 + number], [-6.0 - number])]
+    pictures += [one for number in range(2) for one in scores(f"faint{number}", [0.5], [])]
+    folds = [[f"part{number}" for number in range(60)] + ["faint0"], [f"part{number}" for number in range(60, 120)]]
+    claimed = nested_counts(pictures, [*folds, ["faint1"]], settings, independent=True)
+    by_thumb = nested_counts(pictures, [*folds, ["faint1"]], settings, independent=False)
+    assert (claimed["bad"]["cannot_judge"], by_thumb["bad"]["cannot_judge"]) == (2, 0)
 
 
 def test_nested_limits_do_not_see_the_fold_that_they_judge() -> None:
     settings = DecisionSettings(accept_share=0.0, reject_share=0.5, margin=1.0)
     pictures = [*scores("a", [4.0, 5.0], [-1.0]), *scores("b", [-0.9], [-0.7, 3.0])]
-    counts = nested_counts(pictures, [["a"], ["b"]], settings)
+    counts = nested_counts(pictures, [["a"], ["b"]], settings, independent=True)
     assert counts["bad"] == {"accept": 0, "reject": 2, "cannot_judge": 1}
     assert counts["good"] == {"accept": 0, "reject": 1, "cannot_judge": 2}
-    alone = nested_counts(scores("a", [4.0], [-1.0]), [["a"]], settings)
+    alone = nested_counts(scores("a", [4.0], [-1.0]), [["a"]], settings, independent=True)
     assert alone["bad"]["cannot_judge"] == alone["good"]["cannot_judge"] == 1
 
 
@@ -181,23 +195,11 @@ def test_implants_are_seen_where_they_are_labelled(kind: str) -> None:
         assert np.array_equal(one.pixels, again.pixels)
 
 
-def test_half_the_light_falls_on_the_picture_and_not_on_what_surrounds_it() -> None:
-    geometry = Geometry(region=(0, 0, 8, 4), scale_x=1.0, scale_y=1.0, left=0, top=2)
-    entry = PictureEntry(
-        index=0,
-        name="a",
-        group="a",
-        origin="photo",
-        truth="accept",
-        boxes=(),
-        geometry=geometry,
-        quality=FrameQuality(brightness=1.0, contrast=1.0, sharpness=1.0, clipped=0.0),
-        path=None,
-    )
-    dark = darkened(np.full((8, 8, 3), 100, np.uint8), entry)
-    assert (dark[2:6] == 50).all()
-    assert (dark[:2] == 128).all()
-    assert (dark[6:] == 128).all()
+def test_half_the_light_leaves_the_network_s_input_as_it_was() -> None:
+    picture = np.random.default_rng(3).integers(20, 120, (64, 96, 3), np.uint8)
+    size, exposure = InputSize(width=96, height=64), Exposure(level=60.0)
+    bright, dark = (prepare(one, size, 128, exposure=exposure).pixels for one in (picture, darkened(picture)))
+    assert np.abs(bright.astype(int) - dark).max() <= 2
 
 
 def test_what_cannot_be_seen_is_not_drawn() -> None:
@@ -255,8 +257,8 @@ def run_settings() -> TrainingSettings:
 
 def test_the_shipped_settings_are_read(tmp_path: Path) -> None:
     shipped = Path(__file__).parents[2] / "models" / "training" / "phones.toml"
-    settings = read_settings(shipped, data=[tmp_path], output=tmp_path / "phones-2.lgb")
-    assert (settings.name, settings.version, settings.output) == ("phones", 2, tmp_path / "phones-2.lgb")
+    settings = read_settings(shipped, data=[tmp_path], output=tmp_path / "phones-3.lgb")
+    assert (settings.name, settings.version, settings.output) == ("phones", 3, tmp_path / "phones-3.lgb")
     assert settings.private_pictures
     assert settings.folds
 

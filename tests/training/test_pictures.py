@@ -50,7 +50,7 @@ def dataset(folder: Path, **changes: Any) -> Dataset:
 
 
 def stored(tmp_path: Path, listed: Dataset) -> PictureStore:
-    pictures = (photo(tmp_path, entry, SIZE, CLASSES) for entry in listed.images)
+    pictures = (photo(tmp_path, entry, SIZE, CLASSES, None) for entry in listed.images)
     return fill_store(tmp_path / "store", len(listed.images), SIZE, pictures)
 
 
@@ -69,9 +69,9 @@ def test_photos_carry_their_class_where_the_mask_says(tmp_path: Path) -> None:
 
 def test_a_rejected_picture_teaches_what_its_annotation_holds(tmp_path: Path) -> None:
     listed = dataset(tmp_path, annotations=[])
-    assert set(np.unique(photo(tmp_path, listed.images[0], SIZE, CLASSES).labels)) == {0, OTHER_DEFECT}
+    assert set(np.unique(photo(tmp_path, listed.images[0], SIZE, CLASSES, None).labels)) == {0, OTHER_DEFECT}
     (tmp_path / "masks" / "bad.png").unlink()
-    assert (photo(tmp_path, listed.images[0], SIZE, CLASSES).labels == UNKNOWN).all()
+    assert (photo(tmp_path, listed.images[0], SIZE, CLASSES, None).labels == UNKNOWN).all()
 
 
 @pytest.mark.parametrize("missing", ["images/bad.png", "masks/bad.png"])
@@ -79,7 +79,7 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, missing: str) -> None:
     listed = dataset(tmp_path)
     (tmp_path / missing).write_bytes(b"no picture")
     with pytest.raises(DatasetError, match=missing):
-        photo(tmp_path, listed.images[0], SIZE, CLASSES)
+        photo(tmp_path, listed.images[0], SIZE, CLASSES, None)
 
 
 def test_a_store_that_does_not_fit_on_the_disk_says_how_much_it_needs(
@@ -121,7 +121,7 @@ def test_labels_of_a_cell() -> None:
 
 
 def test_batches_depend_on_seed_and_number_alone(tmp_path: Path) -> None:
-    rendered = list(virtual_pictures(VirtualSettings(parts=8, parts_per_seed=4, defects=0.9), SIZE, CLASSES, 1))
+    rendered = list(virtual_pictures(VirtualSettings(parts=8, parts_per_seed=4, defects=0.9), SIZE, CLASSES, None, 1))
     store = fill_store(tmp_path / "store", len(rendered), SIZE, rendered)
     names = {entry.name for entry in store.entries}
     defective = [entry for entry in store.entries if entry.truth == "reject"]

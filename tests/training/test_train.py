@@ -1,5 +1,6 @@
 """A whole run in miniature: pictures in, a bundle out that the station loads."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from camera.virtual import VirtualLine, VirtualParameters
 from models.bundle import read_bundle
+from models.bundle.prints import picture_print, trained_prints
 from models.detector import Detector
 from models.errors import ModelError
 from models.golden import verify_golden
@@ -105,6 +107,16 @@ def test_any_product_gives_a_bundle_that_works_and_a_run_that_was_cut_short_goes
     assert [fold.manifest.name for fold in folds] == [f"plates-without-{number}" for number in range(4)]
     assert len({fold.model for fold in (*folds, read)}) == 5
     metrics = json.loads(read.metrics)
+    trained, without = trained_prints(read), [trained_prints(fold) for fold in folds]
+    files = [path.read_bytes() for path in sorted((tmp_path / "plates" / "images").iterdir())]
+    assert trained == {picture_print(hashlib.sha256(file).hexdigest()) for file in files}
+    assert sum(len(trained - known) for known in without) == len(trained)
+    card = " ".join(read.card.split())
+    assert "on average over draws of 6 such defective parts and a next one" in card
+    assert "with a chance of at most 14.3%. To bring it to 5% takes 19 parts" in card
+    assert "| bad | " in card
+    assert metrics["limits"]["expected"]["parts_missing"] == 13
+    assert "chosen on the scores of these very pictures" in read.report
     assert metrics["half_light"]["good"]["pictures"] == 12
     assert "per_image" not in metrics["photo_out_of_fold"]
     assert "<html" in read.report
@@ -137,6 +149,7 @@ def test_the_ablation_table_says_what_each_ingredient_is_worth(tmp_path: Path) -
     assert distilled["auroc_teachers"] is not None
     assert plain["steps"] == distilled["steps"] == 80
     assert not list(settings.work.rglob("student.npz"))
+    assert sum(plain["verdicts"]["good"].values()) == plain["half_light"]["good"]["pictures"]
 
 
 def test_a_place_that_cannot_be_written_is_told_before_anything_is_fitted(tmp_path: Path) -> None:

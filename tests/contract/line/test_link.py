@@ -220,6 +220,28 @@ def test_every_token_of_many_threads_comes_back_once(dial: Dial) -> None:
     assert {token for token, _ in heard.acknowledged} == {(t, n) for t in range(4) for n in range(100)}
 
 
+def test_what_goes_out_is_told_before_anybody_can_answer_it(dial: Dial) -> None:
+    order: list[str] = []
+    station, heard = dial("station", "evt/result", on_message=lambda _message: order.append(f"{heard.sent}"))
+    assert station.publish("evt/result", b"x", qos=1, token="mine")
+    assert station.publish("evt/result", b"x", qos=1)
+    wait_until(lambda: len(order) == 2 and heard.acknowledged)
+    assert order[0] == "['mine']"
+    assert heard.sent == ["mine"]
+
+
+def test_past_its_time_a_message_is_never_sent_and_its_room_is_free_again(dial: Dial) -> None:
+    station, heard = dial("station", "evt/result")
+    for number in range(WINDOW * 2):
+        assert station.publish("evt/result", b"late", qos=1, token=number, not_after_ns=time.monotonic_ns())
+        wait_until(lambda number=number: len(heard.expired) == number + 1)
+    later = time.monotonic_ns() + 10_000_000_000
+    assert station.publish("evt/result", b"in time", qos=1, token="last", not_after_ns=later)
+    wait_until(lambda: heard.acknowledged)
+    assert [message.payload for message in heard.messages] == [b"in time"]
+    assert (heard.expired, heard.sent) == (list(range(WINDOW * 2)), ["last"])
+
+
 def test_unacknowledged_messages_are_bounded(dial: Dial) -> None:
     entered, release = threading.Event(), threading.Event()
 
@@ -311,9 +333,12 @@ def test_a_broker_that_went_away_is_found_again(world: World, dial: Dial) -> Non
     station, heard = dial("station", "cmd/trigger")
     world.stop()
     wait_until(lambda: heard.reasons and not station.connected)
+    assert station.trouble
     assert not station.publish("evt/result", b"x", qos=1)
     world.start()
     wait_until(lambda: station.connected and heard.connects == 2)
+    assert station.trouble is None
+    assert station.alive
     plc, _ = dial("plc")
     assert plc.publish("cmd/trigger", b"x", qos=1)
     wait_until(lambda: heard.messages)

@@ -6,7 +6,9 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +18,7 @@ from paho.mqtt.enums import MQTTProtocolVersion
 
 from edge.line import connection
 from edge.line.broker import EmbeddedBroker, find_mosquitto, mosquitto_command
+from edge.line.link import Message
 from edge.line.mqtt import MqttLink
 from edge.line.settings import MQTT311_ONLY, LinkSettings
 from tests.support.brokers import amqtt_broker, mosquitto_broker
@@ -33,8 +36,10 @@ def settings(broker: str, client_id: str = "station", **changes) -> LinkSettings
 
 
 @contextmanager
-def opened(link_settings: LinkSettings) -> Iterator[tuple[MqttLink, Heard]]:
-    heard = Heard()
+def opened(
+    link_settings: LinkSettings, on_message: Callable[[Message], None] = lambda _message: None
+) -> Iterator[tuple[MqttLink, Heard]]:
+    heard = Heard(on_message)
     link = MqttLink(link_settings, heard.events())
     link.open()
     try:
@@ -106,6 +111,7 @@ def test_retained_messages_survive_a_persistent_brokers_restart(tmp_path):
 CLIENT = """
 import sys, threading
 from edge.line.link import LinkEvents
+from edge.line.link import Message
 from edge.line.mqtt import MqttLink
 from edge.line.settings import LinkSettings
 up = threading.Event()
@@ -240,3 +246,64 @@ def test_a_publish_that_the_access_list_forbids_is_told_under_mqtt_5(tmp_path):
         assert link.publish("evt/result", b"x", qos=1, token=1)
         wait_until(lambda: heard.acknowledged)
     assert heard.acknowledged == [(1, 0x87)]
+
+
+def test_what_waits_behind_a_busy_network_thread_expires_there(tmp_path):
+    entered, release = threading.Event(), threading.Event()
+
+    def block(_message: Message) -> None:
+        entered.set()
+        release.wait(10)
+
+    with (
+        mosquitto_broker(tmp_path) as broker,
+        opened(settings(broker.address, subscriptions=("cmd/trigger", "evt/result")), on_message=block) as (
+            link,
+            heard,
+        ),
+    ):
+        wait_until(lambda: link.connected)
+        assert link.publish("cmd/trigger", b"x", qos=1)
+        assert entered.wait(10)
+        not_after_ns = time.monotonic_ns() + 20_000_000
+        assert link.publish("evt/result", b"stale", qos=1, token="stale", not_after_ns=not_after_ns)
+        wait_until(lambda: time.monotonic_ns() >= not_after_ns)
+        assert link.publish("evt/result", b"fresh", qos=1, token="fresh")
+        release.set()
+        wait_until(lambda: heard.on("evt/result"))
+        assert [message.payload for message in heard.on("evt/result")] == [b"fresh"]
+        assert heard.expired == ["stale"]
+
+
+def test_behind_a_stalled_broker_results_wait_where_they_can_expire(tmp_path, monkeypatch):
+    """A broker that reads no more: what the kernel does not take is not handed to it later, past its time."""
+    with mosquitto_broker(tmp_path) as broker, opened(settings(broker.address)) as (link, heard):
+        wait_until(lambda: link.connected)
+        assert broker.pid is not None
+        os.kill(broker.pid, signal.SIGSTOP)
+        try:
+            filler = b"x" * 4_000_000
+            assert link.publish("evt/auto", filler, qos=0)
+            not_after_ns = time.monotonic_ns() + 50_000_000
+            assert link.publish("evt/result", b"stale", qos=1, token="stale", not_after_ns=not_after_ns)
+            wait_until(lambda: time.monotonic_ns() >= not_after_ns)
+        finally:
+            os.kill(broker.pid, signal.SIGCONT)
+        wait_until(lambda: heard.expired or heard.sent)
+        assert (heard.expired, heard.sent) == (["stale"], [])
+
+
+def test_why_there_is_no_connection_is_logged_once_and_kept(caplog):
+    caplog.set_level(logging.DEBUG)
+
+    def told(level: int) -> list[str]:
+        return [
+            record.message for record in caplog.records if record.levelno == level and "no line link" in record.message
+        ]
+
+    with opened(settings("mqtt://127.0.0.1:9")) as (link, _):
+        wait_until(lambda: len(told(logging.DEBUG)) >= 2)
+        assert link.trouble is not None
+        assert "Connection refused" in link.trouble
+    (warning,) = told(logging.WARNING)
+    assert "Connection refused" in warning

@@ -8,47 +8,29 @@ import cv2
 import numpy as np
 import pytest
 from click.testing import Result
-from typer.testing import CliRunner
 
-from edge.cli.main import app
 from models.commissioning import read_commissioned
 from tests.support import networks
+from tests.support.commissioned import SCRATCH, SLOT, add_goods, add_known_defects
+from tests.support.commissioned import run as run_command
 from tests.support.networks import PictureFolder
 
-SLOT = (200, 90, 110)
-SCRATCH = (60, 180, 255)
-
-
-@pytest.fixture(autouse=True)
-def interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("models.runtime.Interpreter", networks.ArithmeticInterpreter)
-
-
-@pytest.fixture
-def bundle(tmp_path: Path) -> Path:
-    return tmp_path / networks.write(tmp_path).manifest.file_name
+pytestmark = pytest.mark.usefixtures("arithmetic_network")
 
 
 @pytest.fixture
 def goods(tmp_path: Path) -> PictureFolder:
-    folder = PictureFolder(tmp_path / "goods")
-    for part in range(32):
-        folder.add(f"good-{part}.png", networks.part(part, (part % 7, 3 * part % 15, SLOT)), "accept")
-    return folder
+    return add_goods(PictureFolder(tmp_path / "goods"))
 
 
 @pytest.fixture
 def challenge(tmp_path: Path) -> PictureFolder:
-    folder = PictureFolder(tmp_path / "challenge")
-    for part in range(12):
-        folder.add(f"bad-{part}.png", networks.part(500 + part, (6 - part % 7, 2 * part % 15, SCRATCH)), "reject")
-    return folder
+    return add_known_defects(PictureFolder(tmp_path / "challenge"))
 
 
 def run(bundle: Path, goods: PictureFolder | Path, out: Path, *arguments: object) -> Result:
     folder = goods if isinstance(goods, Path) else goods.folder
-    given = ["commission", "--bundle", bundle, "--goods", folder, "--out", out, *arguments]
-    return CliRunner().invoke(app, [str(argument) for argument in given])
+    return run_command("commission", "--bundle", bundle, "--goods", folder, "--out", out, *arguments)
 
 
 def test_goods_and_known_defects_become_one_file(bundle, goods, challenge, tmp_path) -> None:
@@ -61,7 +43,23 @@ def test_goods_and_known_defects_become_one_file(bundle, goods, challenge, tmp_p
     assert content.results.goods_by_bundle.accept == 0
     assert f"SHA-256 {read_commissioned(out).sha256}" in done.stdout
     assert f'commissioned = "{out}"' in done.stdout
-    assert "claims no risk of its own: 47 more parts" in done.stderr
+    assert "claims no risk of its own: 47 more independent parts" in done.stderr
+
+
+def test_pictures_of_one_group_are_one_part_for_a_claim(bundle, tmp_path) -> None:
+    folder = PictureFolder(tmp_path / "many")
+    for part in range(32):
+        folder.add(f"good-{part}.png", networks.part(part), "accept", group="a")
+    for part in range(59):
+        picture = networks.part(500 + part, (part % 7, part % 15, SCRATCH))
+        folder.add(f"bad-{part}.png", picture, "reject", group=f"g{part % 7}")
+    done = run(bundle, folder, tmp_path / "top.json", "--challenge", folder.folder)
+    content = read_commissioned(tmp_path / "top.json").content
+    assert content.lenient
+    assert content.risk_claim is None
+    assert (content.origin.challenge.parts, content.origin.challenge.independent) == (59, 7)
+    assert "the 59 parts with known defects are of 7 groups" in done.stderr
+    assert "52 more independent parts" in done.stderr
 
 
 def test_json_is_all_that_a_program_reads(bundle, goods, challenge, tmp_path) -> None:

@@ -31,7 +31,7 @@ def test_the_study_draws_on_good_pictures_of_the_groups_named(tmp_path: Path, mo
         given.extend(bases)
         return StudyReport(summary=SUMMARY, html="<p>curves</p>")
 
-    monkeypatch.setattr("edge.cli.pod.run_study", study)
+    monkeypatch.setattr("edge.inspector.detectability.run_study", study)
     command = ["pod", "--bundle", str(SHIPPED), "--data", str(goods(tmp_path / "set")), "--only", "b"]
     result = CliRunner().invoke(app, [*command, "--out", str(tmp_path / "out")])
     assert result.exit_code == 0, result.output

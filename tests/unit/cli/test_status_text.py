@@ -1,6 +1,12 @@
 """What ``linegate status`` tells people of the last day."""
 
-from edge.cli.status import _history
+import datetime as dt
+from pathlib import Path
+
+import pytest
+
+from edge.cli.status import _certificates, _history
+from edge.line.certificate import Validity
 
 DAY = {
     "since": 0,
@@ -11,6 +17,7 @@ DAY = {
     "codes": {"0": 40, "1002": 12, "303": 2, "210": 1, "202": 1},
     "open": 0,
     "running": True,
+    "unearned": 0,
     "epoch": {"epoch": 7, "started_at": 1_700_000_000_000, "ended_at": None, "reason": None},
 }
 
@@ -30,6 +37,50 @@ def test_an_epoch_that_ended_or_died():
     assert last[0].endswith(", 2 being judged")
     assert last[-1].endswith("(stopped)")
     assert "killed" in list(_history(DAY | {"running": False}))[-1]
+
+
+def test_parts_that_the_plc_let_through_stand_first():
+    first = next(iter(_history(DAY | {"unearned": 2})))
+    assert first.startswith("THE PLC ACCEPTED 2 PARTS WITHOUT AN ACCEPT ON RECORD")
+
+
+@pytest.mark.parametrize(
+    ("days", "said"),
+    [
+        (400, "certificates of the link: valid until 2027-12-26 (400 days)"),
+        (29, "certificate: line.cert (station.a.b.c) expires on 2026-12-20, in 29 days: renew it (/c.crt)"),
+        (0, "certificate: line.cert (station.a.b.c) has expired on 2026-11-21: the broker refuses this station"),
+    ],
+)
+def test_the_certificate_that_ends_first_is_told(days, said):
+    now = dt.datetime(2026, 11, 21, tzinfo=dt.UTC)
+    own, authority = (
+        Validity(
+            key=key, path=Path(path), name=name, begins=now - dt.timedelta(days=9), ends=now + dt.timedelta(days=left)
+        )
+        for key, path, name, left in (
+            ("line.cert", "/c.crt", "station.a.b.c", days),
+            ("line.ca", "/ca.crt", "plant", 5000),
+        )
+    )
+    (line,) = _certificates((own, authority), now)
+    assert line.startswith(said)
+
+
+def test_a_certificate_of_the_future_asks_for_the_clock():
+    now = dt.datetime(2026, 11, 21, tzinfo=dt.UTC)
+    one = Validity(
+        key="line.cert",
+        path=Path("/c.crt"),
+        name="x",
+        begins=now + dt.timedelta(days=9),
+        ends=now + dt.timedelta(days=99),
+    )
+    assert "not valid before 2026-11-30: is this station's clock right?" in next(_certificates((one,), now))
+
+
+def test_without_encryption_no_certificate_is_told():
+    assert list(_certificates((), dt.datetime(2026, 11, 21, tzinfo=dt.UTC))) == []
 
 
 def test_a_station_that_never_ran():

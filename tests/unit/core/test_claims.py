@@ -209,33 +209,19 @@ def test_a_score_that_is_not_finite_is_named(value: float) -> None:
         conformal_risk_limit([value], alpha=0.05)
 
 
-def test_a_part_without_a_score_counts_only_where_the_caller_says_so() -> None:
-    bad: list[float | None] = [float(part) for part in range(90)]
-    strict = claimed_limits([*bad, None, None, None], [], escape_alpha=0.05, overkill_alpha=0.05)
-    counted = claimed_limits([*bad, None, None, None], [], escape_alpha=0.05, overkill_alpha=0.05, unscored_count=True)
-    assert (strict.escape.parts, strict.escape.rank, strict.accept_below) == (90, 1, 0.0)
-    assert (counted.escape.parts, counted.escape.rank, counted.accept_below) == (93, 2, 1.0)
+@given(scores, scores, st.integers(1, 5))
+def test_parts_without_a_score_change_nothing(bad: list[float | None], good: list[float | None], more: int) -> None:
+    nothing: list[float | None] = [None] * more
+    known = claimed_limits(bad, good, escape_alpha=0.05, overkill_alpha=0.1)
+    assert claimed_limits([*bad, *nothing], [*nothing, *good], escape_alpha=0.05, overkill_alpha=0.1) == known
+    assert conformal_risk_limit([*bad, *nothing], alpha=0.05) == conformal_risk_limit(bad, alpha=0.05)
 
 
 @given(scores, scores, st.floats(0.02, 0.4), st.floats(0.02, 0.4))
-def test_leaving_out_parts_without_a_score_is_never_laxer(
+def test_limits_are_scores_in_order_or_say_what_is_missing(
     bad: list[float | None], good: list[float | None], one: float, other: float
 ) -> None:
-    left_out = claimed_limits(bad, good, escape_alpha=one, overkill_alpha=other)
-    counted = claimed_limits(bad, good, escape_alpha=one, overkill_alpha=other, unscored_count=True)
-    if counted.escape.score is None:
-        assert left_out.escape.score is None
-    elif left_out.escape.score is not None:
-        assert left_out.escape.score <= counted.escape.score
-    if left_out.overkill.score is not None and counted.overkill.score is not None:
-        assert left_out.overkill.score >= counted.overkill.score
-
-
-@given(scores, scores, st.floats(0.02, 0.4), st.floats(0.02, 0.4), st.booleans())
-def test_limits_are_scores_in_order_or_say_what_is_missing(
-    bad: list[float | None], good: list[float | None], one: float, other: float, unscored_count: bool
-) -> None:
-    limits = claimed_limits(bad, good, escape_alpha=one, overkill_alpha=other, unscored_count=unscored_count)
+    limits = claimed_limits(bad, good, escape_alpha=one, overkill_alpha=other)
     for side in (limits.escape, limits.overkill):
         assert side.claimed == (side.rank > 0) == (side.parts_missing == 0)
     if limits.accept_below is not None and limits.reject_above is not None:

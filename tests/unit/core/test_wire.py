@@ -20,6 +20,12 @@ FROM_1 = st.integers(1, wire.MAX_U32)
 TRIGGERS = st.builds(Trigger, session=FROM_1, epoch=U32, trig=FROM_1, tick=U32, part=PARTS, recipe=U16, deadline_ms=U16)
 ACKS = st.builds(Ack, session=FROM_1, epoch=U32, seq=U32, trig=FROM_1, act=st.sampled_from(Act))
 BEATS = st.builds(wire.Heartbeat, epoch=FROM_1, n=U32, ready=st.booleans(), fault=U16, recipe=U16)
+TRUTHS = st.builds(
+    wire.TruthReport,
+    part=st.from_regex(wire.NAMED_PART_PATTERN, fullmatch=True),
+    truth=st.sampled_from(["accept", "reject"]),
+    source=st.text(min_size=1, max_size=wire.MAX_SOURCE).filter(str.isprintable),
+)
 RESULTS = st.builds(
     wire.Result,
     sess=U32,
@@ -63,7 +69,7 @@ LONGEST_TRIGGER = Trigger(
     recipe=wire.MAX_U16,
     deadline_ms=wire.MAX_U16,
 )
-PARSERS = [wire.parse_trigger, wire.parse_ack, wire.parse_result, wire.parse_heartbeat]
+PARSERS = [wire.parse_trigger, wire.parse_ack, wire.parse_result, wire.parse_heartbeat, wire.parse_truth]
 GOOD = {
     "sess": 1,
     "epoch": 2,
@@ -89,7 +95,7 @@ def test_every_topic_fits_64_characters(site, line, station, alarm):
         wire.HEARTBEAT,
         wire.STATE,
         wire.HISTORY,
-        "evt/test",
+        wire.TEST_RESULT,
         wire.alarm_topic(alarm),
     ]
     assert max(len(f"{base}/{topic}") for topic in below) <= wire.MAX_TOPIC
@@ -126,6 +132,36 @@ def test_an_acknowledgement_fits_240_bytes_and_survives_the_wire(ack):
     payload = wire.encode_ack(ack)
     assert len(payload) <= wire.MAX_PAYLOAD
     assert wire.parse_ack(payload) == ack
+
+
+@given(TRUTHS)
+def test_a_truth_survives_the_wire_and_is_short_enough_to_be_read(report):
+    payload = wire.encode_truth(report)
+    assert len(payload) <= wire.MAX_COMMAND
+    assert wire.parse_truth(payload) == report
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"part": "", "truth": "accept", "source": "x"},
+        {"part": "A B", "truth": "accept", "source": "x"},
+        {"part": "A", "truth": "cannot_judge", "source": "x"},
+        {"part": "A", "truth": ["accept"], "source": "x"},
+        {"part": "A", "truth": 1, "source": "x"},
+        {"part": "A", "truth": "accept", "source": ""},
+        {"part": "A", "truth": "accept", "source": "x" * 41},
+        {"part": "A", "truth": "accept", "source": "line\nfeed"},
+        {"part": "A", "truth": "accept", "source": "\ud800"},
+        {"part": "A", "truth": "accept"},
+        {"truth": "accept", "source": "x"},
+    ],
+    ids=str,
+)
+def test_a_truth_that_says_too_little_is_refused(fields):
+    with pytest.raises(wire.WireError) as caught:
+        wire.parse_truth(json.dumps(fields).encode())
+    assert caught.value.code is Code.MALFORMED
 
 
 @given(BEATS)
@@ -178,7 +214,7 @@ def test_arbitrary_bytes_raise_nothing_but_a_wire_error(payload):
             parse(payload)
 
 
-@given(st.dictionaries(st.sampled_from([*GOOD, "seq", "act", "v", "dec", "ready"]), JSON_VALUES))
+@given(st.dictionaries(st.sampled_from([*GOOD, "seq", "act", "v", "dec", "ready", "truth", "source"]), JSON_VALUES))
 def test_arbitrary_json_raises_nothing_but_a_wire_error(fields):
     payload = json.dumps(fields).encode()
     for parse in PARSERS:

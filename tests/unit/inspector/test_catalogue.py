@@ -1,15 +1,13 @@
 """A view with a catalogue: proved by its limit samples and used, or refused."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
 
-from edge.cli.main import app
 from edge.config import Recipe, View
 from edge.config.load import parse_config
 from edge.core.policy import judge_view
@@ -17,23 +15,23 @@ from edge.core.quality import QualityLimits
 from edge.core.types import Decision
 from edge.inspector.examine import examine
 from edge.inspector.named import missing_or_unusable
-from edge.inspector.recipes import LoadedRecipe, UnsafeRecipeError, judging_hash, load_recipes, probe
+from edge.inspector.recipes import LoadedRecipe, judging_hash, load_recipes, probe
+from edge.inspector.views import UnsafeRecipeError
 from tests.support import networks
-from tests.support.networks import PictureFolder
+from tests.support.commissioned import (
+    LONG,
+    RULE,
+    SAMPLES,
+    SLOT,
+    SMALL,
+    catalogue_file,
+    commissioned_file,
+    recipe_table,
+    run,
+    specks,
+    station_file,
+)
 
-RULE = """
-[[rule]]
-class = "scratch"
-accept_length_below_px = 15
-"""
-SAMPLES = """
-[[sample]]
-picture = "small.png"
-verdict = "accept"
-[[sample]]
-picture = "long.png"
-verdict = "reject"
-"""
 ALWAYS = """
 [[rule]]
 class = "scratch"
@@ -41,54 +39,17 @@ always_reject = true
 """
 
 
-def drawn(*specks: tuple[int, int, int, int], level: int = 200) -> np.ndarray:
-    noise = np.random.default_rng(0).integers(-2, 3, (networks.HEIGHT, networks.WIDTH, 1))
-    shading = np.linspace(30, 62, networks.WIDTH)[np.newaxis, :, np.newaxis].repeat(3, axis=2)
-    picture = (shading + noise).astype(np.uint8)
-    for x, y, width, height in specks:
-        picture[y : y + height, x : x + width] = level
-    return picture
-
-
-SMALL, LONG = drawn((100, 60, 8, 8)), drawn((100, 60, 32, 4))
-
-
-@pytest.fixture(autouse=True)
-def interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("models.runtime.Interpreter", networks.ArithmeticInterpreter)
-
-
-@pytest.fixture
-def bundle(tmp_path: Path) -> Path:
-    return tmp_path / networks.write(tmp_path).manifest.file_name
+pytestmark = pytest.mark.usefixtures("arithmetic_network")
 
 
 @pytest.fixture
 def write(tmp_path: Path):
-    def written(text: str = RULE + SAMPLES, head: str = 'product = "phone"\nrevision = 1\n') -> Path:
-        for name, picture in (("small", SMALL), ("long", LONG)):
-            cv2.imwrite(str(tmp_path / f"{name}.png"), picture)
-        path = tmp_path / "catalogue.toml"
-        path.write_text(head + text)
-        return path
-
-    return written
-
-
-SLOT, SCRATCH = (200, 90, 110), (60, 180, 255)
+    return partial(catalogue_file, tmp_path)
 
 
 @pytest.fixture
 def commissioned(tmp_path: Path, bundle: Path) -> Path:
-    folder = PictureFolder(tmp_path / "pictures")
-    for part in range(32):
-        folder.add(f"good-{part}.png", networks.part(part, (part % 7, 3 * part % 15, SLOT)), "accept")
-    for part in range(12):
-        folder.add(f"bad-{part}.png", networks.part(500 + part, (6 - part % 7, 2 * part % 15, SCRATCH)), "reject")
-    out = tmp_path / "top.json"
-    given = ["commission", "--bundle", bundle, "--goods", folder.folder, "--challenge", folder.folder, "--out", out]
-    assert CliRunner().invoke(app, [str(argument) for argument in given]).exit_code == 0
-    return out
+    return commissioned_file(tmp_path, bundle)
 
 
 def slotted(seed: int, width: int, height: int) -> np.ndarray:
@@ -106,14 +67,14 @@ def test_a_commissioned_view_has_its_catalogue_on_top(bundle: Path, commissioned
     assert decision(loaded, slotted(82, 8, 8)) is Decision.ACCEPT
     assert decision(loaded, slotted(83, 32, 4)) is not Decision.ACCEPT
     assert loaded.views[0].catalogue is not None
-    assert run("check", path, "--bundle", bundle, "--commissioned", commissioned).exit_code == 0
-    assert run("check", path, "--bundle", bundle, "--commissioned", path).exit_code == 1
+    assert run("catalogue", "check", path, "--bundle", bundle, "--commissioned", commissioned).exit_code == 0
+    assert run("catalogue", "check", path, "--bundle", bundle, "--commissioned", path).exit_code == 1
 
 
 def test_a_refusal_says_that_a_sample_is_novel(bundle: Path, commissioned: Path, write, tmp_path: Path) -> None:
     path = write()
     cv2.imwrite(str(tmp_path / "small.png"), 255 - slotted(80, 8, 8))
-    told = run("check", path, "--bundle", bundle, "--commissioned", commissioned)
+    told = run("catalogue", "check", path, "--bundle", bundle, "--commissioned", commissioned)
     assert told.exit_code == 3
     assert "nothing of a novel picture is accepted" in told.stderr
 
@@ -167,7 +128,7 @@ def test_a_sample_that_is_no_picture_is_named(bundle: Path, write, tmp_path: Pat
 
 
 def test_to_reject_always_needs_no_sample(bundle: Path, write) -> None:
-    faint = drawn((100, 60, 8, 8), level=150)
+    faint = specks((100, 60, 8, 8), level=150)
     assert decision(load(bundle, None), faint) is Decision.CANNOT_JUDGE
     assert decision(load(bundle, write(ALWAYS)), faint) is Decision.REJECT
 
@@ -186,39 +147,21 @@ def test_the_hash_of_what_was_set_covers_the_catalogue_and_its_samples(bundle: P
     path = write()
     plain, first = {0: load(bundle, None)}, {0: load(bundle, path)}
     assert judging_hash("c" * 64, plain) == "c" * 64 != judging_hash("c" * 64, first)
-    cv2.imwrite(str(tmp_path / "long.png"), drawn((90, 60, 32, 4)))
+    cv2.imwrite(str(tmp_path / "long.png"), specks((90, 60, 32, 4)))
     assert judging_hash("c" * 64, {0: load(bundle, path)}) != judging_hash("c" * 64, first)
 
 
 def test_a_named_catalogue_that_is_not_there_is_a_fault_of_the_configuration(tmp_path: Path) -> None:
-    text = f"""
-[station]
-site = "s"
-line = "l"
-name = "st"
-[[camera]]
-name = "top"
-source = "virtual:"
-[[recipe]]
-id = 0
-name = "part"
-views = [{{ camera = "top", catalogue = "{tmp_path}/gone.toml" }}]
-[line]
-broker = "mqtt://127.0.0.1:1883"
-"""
+    text = station_file(tmp_path, recipe_table(f'{{ camera = "top", catalogue = "{tmp_path}/gone.toml" }}')).read_text()
     with pytest.raises(Exception, match=r"views\[0\]\.catalogue: .*gone\.toml: cannot be read"):
         parse_config(text, missing_or_unusable)
 
 
-def run(*given: object) -> Result:
-    return CliRunner().invoke(app, ["catalogue", *(str(argument) for argument in given)])
-
-
 def test_the_check_shows_rules_and_samples(bundle: Path, write) -> None:
-    done = run("check", write(), "--bundle", bundle)
+    done = run("catalogue", "check", write(), "--bundle", bundle)
     assert done.exit_code == 0
     assert (
-        "rule zone all, class scratch: accepts length below 15 px, 1 at most; samples: accept 1, reject 1"
+        "rule zone all, class scratch: accepts length below 15 px, at most 1 in a picture; samples: accept 1, reject 1"
         in done.stdout
     )
     assert "sample long.png: reject wanted, reject at score" in done.stdout
@@ -227,23 +170,23 @@ def test_the_check_shows_rules_and_samples(bundle: Path, write) -> None:
 
 
 def test_the_check_refuses_what_a_station_refuses(bundle: Path, write) -> None:
-    done = run("check", write(RULE.replace("15", "50") + SAMPLES), "--bundle", bundle, "--json")
+    done = run("catalogue", "check", write(RULE.replace("15", "50") + SAMPLES), "--bundle", bundle, "--json")
     told = json.loads(done.stdout)
     assert done.exit_code == 3
     assert not told["usable"]
     assert "long.png must not be accepted" in told["faults"][0]
     assert "long.png must not be accepted" in done.stderr
-    assert run("check", write("[[rule]]\nzone = 'x'\n"), "--bundle", bundle).exit_code == 3
+    assert run("catalogue", "check", write("[[rule]]\nzone = 'x'\n"), "--bundle", bundle).exit_code == 3
 
 
 def test_a_picture_is_measured_to_write_limits_from(bundle: Path, write, tmp_path: Path) -> None:
     path = write()
-    done = run("measure", tmp_path / "small.png", "--bundle", bundle, "--json")
+    done = run("catalogue", "measure", tmp_path / "small.png", "--bundle", bundle, "--json")
     [found] = json.loads(done.stdout)["found"]
     assert found["classes"] == ["scratch"]
     assert found["size"]["area"] == 64
-    shown = run("measure", tmp_path / "small.png", "--bundle", bundle, "--catalogue", path).stdout
+    shown = run("catalogue", "measure", tmp_path / "small.png", "--bundle", bundle, "--catalogue", path).stdout
     assert "scratch in elsewhere at 100,60" in shown
     assert "accepted blemish" in shown
-    assert run("measure", tmp_path / "gone.png", "--bundle", bundle).exit_code == 1
-    assert run("measure", tmp_path / "small.png", "--bundle", bundle, "--roi", "1,2").exit_code == 2
+    assert run("catalogue", "measure", tmp_path / "gone.png", "--bundle", bundle).exit_code == 1
+    assert run("catalogue", "measure", tmp_path / "small.png", "--bundle", bundle, "--roi", "1,2").exit_code == 2

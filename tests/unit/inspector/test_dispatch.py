@@ -27,19 +27,26 @@ class Book:
 
 
 class Wire:
-    """Stands for the link: takes ``room`` messages."""
+    """Stands for the link: takes ``room`` messages, and lets them go at once, or with ``stalled`` holds them."""
 
     connected = True
 
-    def __init__(self, room: int = 100) -> None:
+    def __init__(self, dispatch: Dispatch, room: int = 100, *, stalled: bool = False) -> None:
+        self.dispatch = dispatch
         self.room = room
+        self.stalled = stalled
         self.published = []
+        self.payloads = []
 
-    def publish(self, topic, payload, *, qos, retain=False, token=None):
+    def publish(self, topic, payload, *, qos, retain=False, token=None, not_after_ns=None):
         if self.room == 0:
             return False
         self.room -= 1
         self.published.append((topic, token))
+        self.payloads.append(payload)
+        self.not_after_ns = not_after_ns
+        if not self.stalled:
+            self.dispatch.sent(token)
         return True
 
     def topics(self):
@@ -89,11 +96,11 @@ def told():
 
 @pytest.fixture
 def dispatch(book, told):
-    return Dispatch(book, told.append)
+    return Dispatch(book, lambda topic, reason: told.append((topic, reason)))
 
 
 def test_a_result_goes_out_live_once_and_is_recorded_as_sent(dispatch, book):
-    link = Wire()
+    link = Wire(dispatch)
     dispatch.add(delivery())
     dispatch.flush(link)
     dispatch.flush(link)
@@ -102,7 +109,7 @@ def test_a_result_goes_out_live_once_and_is_recorded_as_sent(dispatch, book):
 
 
 def test_without_room_it_waits_in_order_and_goes_out_when_there_is_some(dispatch, book):
-    link = Wire(room=1)
+    link = Wire(dispatch, room=1)
     for trig in (1, 2, 3):
         dispatch.add(delivery(trig))
     dispatch.flush(link)
@@ -114,7 +121,7 @@ def test_without_room_it_waits_in_order_and_goes_out_when_there_is_some(dispatch
 
 
 def test_past_its_deadline_it_is_never_sent_live(dispatch, book):
-    link = Wire()
+    link = Wire(dispatch)
     dispatch.add(delivery(deadline_ms=0))
     dispatch.flush(link)
     assert link.topics() == [wire.HISTORY]
@@ -122,7 +129,7 @@ def test_past_its_deadline_it_is_never_sent_live(dispatch, book):
 
 
 def test_what_the_broker_never_acknowledged_is_told_to_the_history_after_a_cut(dispatch, book):
-    link = Wire()
+    link = Wire(dispatch)
     dispatch.add(delivery(1))
     dispatch.add(delivery(2))
     dispatch.flush(link)
@@ -132,37 +139,81 @@ def test_what_the_broker_never_acknowledged_is_told_to_the_history_after_a_cut(d
     assert [(topic, token[1].trig) for topic, token in link.published[2:]] == [(wire.HISTORY, 2)]
 
 
-def test_a_result_that_the_broker_refused_is_told_to_the_history_and_raises_the_alarm(dispatch, book, told):
-    link = Wire()
+@pytest.mark.parametrize("reason", [0x10, 0x80, 0x87, 0x97], ids=hex)
+def test_a_result_that_reached_nobody_is_told_to_the_history(dispatch, book, told, reason):
+    link = Wire(dispatch)
     dispatch.add(delivery())
     dispatch.flush(link)
-    dispatch.acknowledged(link.published[0][1], 0x87)
-    assert told == [0x87]
+    dispatch.acknowledged(link.published[0][1], reason)
     dispatch.flush(link)
     assert link.topics() == [wire.RESULT, wire.HISTORY]
     dispatch.acknowledged(link.published[1][1], 0)
-    assert told == [0x87, None]
+    assert told == [(wire.RESULT, reason), (wire.HISTORY, 0)]
     assert [sent.topic for sent in book.of(Sent)] == [wire.RESULT, wire.HISTORY]
-    assert [acked.reason for acked in book.of(BrokerAcked)] == [0x87, 0]
+    assert [(acked.topic, acked.reason) for acked in book.of(BrokerAcked)] == [(wire.RESULT, reason), (wire.HISTORY, 0)]
 
 
-def test_a_history_that_the_broker_refuses_is_kept_and_not_hurried(dispatch, book):
-    link = Wire()
-    dispatch.add(delivery(deadline_ms=0))
+def test_what_is_recorded_as_sent_is_what_the_payload_said(dispatch, book):
+    link = Wire(dispatch)
+    dispatch.add(delivery(7))
     dispatch.flush(link)
-    dispatch.acknowledged(link.published[0][1], 0x97)
+    (sent,), result = book.of(Sent), wire.parse_result(link.payloads[0])
+    assert (sent.key.session, sent.key.epoch, sent.key.seq, sent.key.trig) == (
+        result.sess,
+        result.epoch,
+        result.seq,
+        result.trig,
+    )
+    assert (sent.decision, sent.code, sent.age_ms) == (result.dec, result.code, result.age_ms)
+
+
+def test_what_the_link_holds_is_not_on_record_as_sent_and_expires_into_the_history(dispatch, book):
+    link = Wire(dispatch, stalled=True)
+    part = delivery()
+    dispatch.add(part)
     dispatch.flush(link)
-    assert len(link.published) == 1
+    assert link.not_after_ns == part.order.deadline_ns
+    assert book.of(Sent) == []
+    dispatch.expired(link.published[0][1])
+    dispatch.flush(link)
+    assert link.topics() == [wire.RESULT, wire.HISTORY]
     assert book.of(Sent) == []
 
 
-def test_a_result_whose_sending_cannot_be_recorded_is_not_sent_again(told):
+@pytest.mark.parametrize("reason", [0x10, 0x97], ids=hex)
+def test_a_history_that_reaches_nobody_is_kept_told_once_and_not_hurried(dispatch, book, reason, monkeypatch):
+    link = Wire(dispatch)
+    for trig in (1, 2, 3):
+        dispatch.add(delivery(trig, deadline_ms=0))
+    dispatch.flush(link)
+    assert len(link.published) == 3
+    for _, token in list(link.published):
+        dispatch.acknowledged(token, reason)
+    dispatch.flush(link)
+    assert len(link.published) == 3
+    monkeypatch.setattr(dispatch, "_history_from_ns", 0)
+    dispatch.flush(link)
+    assert [token[1].trig for _, token in link.published[3:]] == [1], "one, to see whether they are taken again"
+    dispatch.acknowledged(link.published[3][1], reason)
+    assert book.of(Sent) == []
+    assert [acked.reason for acked in book.of(BrokerAcked)] == [reason]
+    monkeypatch.setattr(dispatch, "_history_from_ns", 0)
+    dispatch.flush(link)
+    dispatch.acknowledged(link.published[4][1], 0)
+    dispatch.flush(link)
+    assert [token[1].trig for _, token in link.published[4:]] == [1, 2, 3]
+
+
+def test_a_result_whose_sending_cannot_be_recorded_is_not_sent_again():
     class FullBook(Book):
         def append(self, *events, owed=False):
             raise LedgerBacklogError("no room")
 
-    dispatch, link = Dispatch(FullBook(), told.append), Wire()
+    dispatch = Dispatch(FullBook(), lambda _topic, _reason: None)
+    link = Wire(dispatch, stalled=True)
     dispatch.add(delivery())
     dispatch.flush(link)
+    with pytest.raises(LedgerBacklogError):  # which the link logs and swallows
+        dispatch.sent(link.published[0][1])
     dispatch.flush(link)
     assert link.topics() == [wire.RESULT]

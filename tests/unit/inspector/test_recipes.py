@@ -3,9 +3,7 @@
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
-from edge.cli.main import app
 from edge.config import Recipe, View
 from edge.config.load import parse_config
 from edge.core.policy import judge_view
@@ -13,35 +11,18 @@ from edge.core.quality import QualityLimits
 from edge.core.types import Decision
 from edge.inspector.examine import examine
 from edge.inspector.named import missing_or_unusable
-from edge.inspector.recipes import LoadedRecipe, UnsafeRecipeError, judging_hash, load_recipes, probe
+from edge.inspector.recipes import LoadedRecipe, judging_hash, load_recipes, probe
+from edge.inspector.views import UnsafeRecipeError
 from tests.support import networks
+from tests.support.commissioned import SCRATCH, SLOT, commissioned_file, recipe_table, run, station_file
 from tests.support.networks import PictureFolder
 
-SLOT = (200, 90, 110)
-SCRATCH = (60, 180, 255)
-
-
-@pytest.fixture(autouse=True)
-def interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("models.runtime.Interpreter", networks.ArithmeticInterpreter)
-
-
-@pytest.fixture
-def bundle(tmp_path: Path) -> Path:
-    return tmp_path / networks.write(tmp_path).manifest.file_name
+pytestmark = pytest.mark.usefixtures("arithmetic_network")
 
 
 @pytest.fixture
 def commissioned(tmp_path: Path, bundle: Path) -> Path:
-    folder = PictureFolder(tmp_path / "pictures")
-    for part in range(32):
-        folder.add(f"good-{part}.png", networks.part(part, (part % 7, 3 * part % 15, SLOT)), "accept")
-    for part in range(12):
-        folder.add(f"bad-{part}.png", networks.part(500 + part, (6 - part % 7, 2 * part % 15, SCRATCH)), "reject")
-    out = tmp_path / "top.json"
-    given = ["commission", "--bundle", bundle, "--goods", folder.folder, "--challenge", folder.folder, "--out", out]
-    assert CliRunner().invoke(app, [str(argument) for argument in given]).exit_code == 0
-    return out
+    return commissioned_file(tmp_path, bundle)
 
 
 def recipe(bundle: Path, commissioned: Path | None, **changes: object) -> Recipe:
@@ -115,8 +96,8 @@ def test_a_live_line_runs_a_commissioned_view_with_enough_known_defects(bundle: 
     for part in range(59):
         folder.add(f"bad-{part}.png", networks.part(500 + part, (part % 7, part % 15, SCRATCH)), "reject")
     out = tmp_path / "claimed.json"
-    given = ["commission", "--bundle", bundle, "--goods", folder.folder, "--challenge", folder.folder, "--out", out]
-    done = CliRunner().invoke(app, [str(argument) for argument in given])
+    pictures = folder.folder
+    done = run("commission", "--bundle", bundle, "--goods", pictures, "--challenge", pictures, "--out", out)
     assert "at most 5 % of defective parts accepted" in done.stdout
     with pytest.raises(UnsafeRecipeError, match="provisional"):
         load(bundle, None, live=True)
@@ -132,21 +113,9 @@ def test_the_hash_of_what_was_set_covers_the_file(bundle: Path, commissioned: Pa
 
 
 def test_a_named_file_that_is_not_there_is_a_fault_of_the_configuration(tmp_path: Path) -> None:
-    text = f"""
-[station]
-site = "s"
-line = "l"
-name = "st"
-[[camera]]
-name = "top"
-source = "virtual:"
-[[recipe]]
-id = 0
-name = "part"
-views = [{{ camera = "top", commissioned = "{tmp_path}/gone.json" }}]
-[line]
-broker = "mqtt://127.0.0.1:1883"
-"""
+    text = station_file(
+        tmp_path, recipe_table(f'{{ camera = "top", commissioned = "{tmp_path}/gone.json" }}')
+    ).read_text()
     with pytest.raises(Exception, match=r"views\[0\]\.commissioned: .*gone\.json: cannot be read"):
         parse_config(text, missing_or_unusable)
     with pytest.raises(Exception, match="absolute"):

@@ -50,6 +50,7 @@ def shape_of(name: str) -> st.SearchStrategy[object]:
         "stages_ns": st.dictionaries(words, u32, max_size=4),
         "counts": st.dictionaries(words, u32, max_size=4),
         "origin": st.sampled_from(["plc", "timer", "presence"]),
+        "truth": st.sampled_from(["accept", "reject"]),
     }
     return special[name]
 
@@ -60,7 +61,7 @@ def events_of(kind: type) -> st.SearchStrategy[object]:
         annotation = field.type
         if name == "origin" and kind is core.Operator:
             fields[name] = words
-        elif name in {"views", "stages_ns", "counts", "origin"}:
+        elif name in {"views", "stages_ns", "counts", "origin", "truth"}:
             fields[name] = shape_of(name)
         elif annotation in shapes:
             fields[name] = shapes[annotation]
@@ -113,6 +114,19 @@ def test_what_cannot_be_written_becomes_an_anomaly_that_can(event: Event) -> Non
     kept = anomaly(event, "why \ud800")
     assert decode(encode(kept)) == kept
     assert kept.reason == "why \\ud800"
+
+
+@pytest.mark.parametrize(
+    ("kind", "added"),
+    [("sent", {"decision": None, "code": None}), ("broker_acked", {"topic": None})],
+)
+def test_a_row_from_before_a_field_was_kept_can_still_be_read(kind: str, added: dict[str, object]) -> None:
+    older = {
+        "sent": '{"topic":"evt/result","age_ms":63,"stages_ns":{}}',
+        "broker_acked": '{"reason":0}',
+    }
+    event = decode(Row(kind, 1, 2, 3, 4, 5, 6, older[kind]))
+    assert {name: getattr(event, name) for name in added} == added
 
 
 @pytest.mark.parametrize(

@@ -146,7 +146,7 @@ def test_repeats_add_no_line(tmp_path: Path) -> None:
 
 
 def test_an_ack_alone_is_no_part(tmp_path: Path) -> None:
-    write(tmp_path, [plc_acked(key(4, seq=0)), *whole_part(key(1))])
+    write(tmp_path, [plc_acked(key(4, seq=0), act=Act.TIMED_OUT), *whole_part(key(1))])
     assert [line["trig"] for line in export(tmp_path)] == [1]
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from edge.core.codes import Code
 from edge.core.events import EpochEnded, EpochStarted, Operator
-from edge.core.types import Decision
+from edge.core.types import Act, Decision
 from edge.ledger import Ledger, LedgerBacklogError, LedgerClosedError, LedgerMissingError, LedgerStorageError
 from edge.ledger.export import export
 from edge.ledger.reader import counts, last_parts
@@ -88,7 +88,7 @@ def test_a_start_tells_sessions_in_the_order_of_use(tmp_path: Path) -> None:
             loss(12, session=300),
             loss(3, session=900, code=112),
             loss(1, session=77, code=111),
-            plc_acked(key(99, session=300, seq=0)),
+            plc_acked(key(99, session=300, seq=0), act=Act.REJECTED),
         ],
     )
     ledger = Ledger.open(tmp_path)

@@ -1,8 +1,10 @@
+import re
+
 import pytest
 
 from edge.core.events import Event
 from edge.core.types import Act, Decision
-from edge.ledger.parts import ConflictError, Part, fold
+from edge.ledger.parts import ConflictError, Part, fold, unearned
 from tests.support.ledgers import decided, instant, key, loss, overruled, plc_acked, received, sent, whole_part
 
 
@@ -116,3 +118,39 @@ def test_an_ack_may_come_before_the_loss_that_it_reveals() -> None:
 def test_what_contradicts_the_record_is_refused(events: list[Event], why: str) -> None:
     with pytest.raises(ConflictError, match=why):
         folded(*events)
+
+
+ACCEPTED = plc_acked(key())
+
+
+@pytest.mark.parametrize(
+    ("events", "why"),
+    [
+        ([], "no verdict"),
+        ([plc_acked(key())], "no verdict"),
+        ([received(key())], "no verdict"),
+        ([received(key()), decided(key(), decision=Decision.REJECT, code=1001), sent(key())], "is reject .code 1001."),
+        ([received(key()), decided(key()), overruled(key()), sent(key())], "was overruled: cannot_judge .code 402."),
+        ([loss(1)], "is loss .code 120."),
+        ([received(key()), decided(key())], "never sent live"),
+        ([received(key()), decided(key()), sent(key(), topic="hist/result")], "never sent live"),
+        ([received(key(seq=2)), decided(key(seq=2)), sent(key(seq=2))], "of epoch 1, seq 1; the accept is of"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_an_accept_that_is_not_on_record_is_not_earned(events: list[Event], why: str) -> None:
+    reason = unearned(folded(*events) if events else None, ACCEPTED, 1)
+    assert reason is not None
+    assert re.search(why, reason)
+
+
+def test_an_accept_that_was_sent_is_earned_and_so_is_anything_but_an_accept() -> None:
+    assert unearned(folded(received(key()), decided(key()), sent(key())), ACCEPTED, 1) is None
+    for act in (Act.REJECTED, Act.TIMED_OUT, Act.RESULT_REFUSED):
+        assert unearned(None, plc_acked(key(), act=act), 1) is None
+
+
+def test_of_an_earlier_epoch_the_accept_alone_is_asked_for() -> None:
+    """A power cut may have swallowed the record of the sending, never the verdict."""
+    cut = folded(received(key()), decided(key()))
+    assert unearned(cut, ACCEPTED, 2) is None

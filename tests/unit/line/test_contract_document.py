@@ -2,36 +2,19 @@
 
 import json
 import re
-from pathlib import Path
 
 import pytest
 
+from deploy.provisioning.names import Role
+from deploy.provisioning.rights import RIGHTS, Right
 from edge.core import wire
 from edge.core.codes import REJECT_BASE, Code, describe
 from edge.core.types import Act, Decision, Fault
 from edge.line.plc_misbehave import Misbehaviour
 from edge.line.plc_rules import MISSED_NS
+from tests.support.contract_document import examples, rows, section
 
-DOCUMENT = Path(__file__).parents[3] / "docs" / "line-contract.md"
-TEXT = DOCUMENT.read_text(encoding="utf-8")
 NS_PER_MS = 1_000_000
-
-
-def section(title: str) -> str:
-    """Return a section's text, from its heading to the next of any level."""
-    match = re.search(rf"^#+ {re.escape(title)}\n(.*?)(?=^#+ |\Z)", TEXT, re.DOTALL | re.MULTILINE)
-    assert match, f"no section {title!r}"
-    return match[1]
-
-
-def examples(title: str) -> list[bytes]:
-    return [found.encode() for found in re.findall(r"```json\n(.*?)\n```", section(title), re.DOTALL)]
-
-
-def rows(title: str) -> list[list[str]]:
-    """Return the cells of a section's first table, without its two heading lines."""
-    lines = [line for line in section(title).splitlines() if line.startswith("|")]
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
 
 
 ROUND_TRIPS = {
@@ -39,6 +22,7 @@ ROUND_TRIPS = {
     "`evt/result`": lambda data: wire.encode_result(wire.parse_result(data)),
     "`cmd/ack`": lambda data: wire.encode_ack(wire.parse_ack(data)),
     "`evt/heartbeat`": lambda data: wire.encode_heartbeat(wire.parse_heartbeat(data)),
+    "`cmd/truth`": lambda data: wire.encode_truth(wire.parse_truth(data)),
     "`hist/result`": lambda data: wire.encode_result(wire.parse_result(data), history=True),
 }
 
@@ -50,23 +34,44 @@ def test_the_example_is_byte_for_byte_what_the_code_sends(title):
     assert len(example) <= wire.MAX_PAYLOAD
 
 
-@pytest.mark.parametrize("title", ["`cmd/trigger`", "`evt/result`", "`cmd/ack`", "`evt/heartbeat`"])
+@pytest.mark.parametrize("title", ["`cmd/trigger`", "`evt/result`", "`cmd/ack`", "`evt/heartbeat`", "`cmd/truth`"])
 def test_every_key_is_explained(title):
     (example,) = examples(title)
     explained = re.findall(r"`(\w+)`", " ".join(row[0] for row in rows(title)))
     assert sorted(explained) == sorted(json.loads(example))
 
 
-@pytest.mark.parametrize("title", ["`state` and `alarm/{name}`", "`cmd/truth`, `cmd/test`, `evt/test`"])
-def test_the_other_examples_are_flat_json_without_spaces(title):
-    for example in examples(title):
+def test_the_other_examples_are_flat_json_without_spaces():
+    for example in examples("`state` and `alarm/{name}`"):
         assert wire.encode(json.loads(example)) == example
 
 
 def test_every_topic_of_the_code_is_listed():
     listed = {row[0].strip("`") for row in rows("Topics")}
     known = {wire.TRIGGER, wire.ACK, wire.TEST, wire.TRUTH, wire.RESULT, wire.AUTO, wire.HEARTBEAT, wire.STATE}
-    assert listed == known | {wire.HISTORY, "evt/test", "alarm/{name}"}
+    assert listed == known | {wire.HISTORY, wire.TEST_RESULT, "alarm/{name}"}
+
+
+def test_the_rights_are_those_that_a_broker_is_told_of():
+    told = [
+        [right.topic, *(_access(role, right) for role in (Role.STATION, Role.PLC, Role.MES, Role.SCADA))]
+        for right in RIGHTS
+    ]
+    assert told == [[row[0].strip("`").replace("{name}", "+"), *row[1:]] for row in rows("Rights")]
+
+
+def test_nobody_may_write_against_the_direction_of_the_table_of_topics():
+    directions = {
+        row[0].strip("`").replace("{name}", "+"): row[1].partition(" -> ")[0].lower() for row in rows("Topics")
+    }
+    assert {right.topic: {role.value for role in right.write} for right in RIGHTS} == {
+        topic: {writer} for topic, writer in directions.items()
+    }
+
+
+def _access(role: Role, right: Right) -> str:
+    words = [word for word, roles in (("writes", right.write), ("reads", right.read)) if role in roles]
+    return ", ".join(words)
 
 
 def test_only_state_and_alarms_are_retained():

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.errors import PictureError
-from models.preprocess import Geometry, InputSize, prepare, to_int8
+from models.preprocess import Exposure, Geometry, InputSize, mean_level, prepare, to_int8
 
 SIZE = InputSize(width=960, height=544)
 sides = st.integers(1, 700)
@@ -118,3 +118,34 @@ def test_a_half_that_is_known_already_changes_nothing(shape: tuple[int, int]) ->
     alone, helped = prepare(picture, size, 114), prepare(picture, size, 114, None, half)
     assert np.array_equal(alone.pixels, helped.pixels)
     assert alone.geometry == helped.geometry
+
+
+@given(st.integers(20, 40), st.integers(1, 50))
+def test_half_the_light_gives_the_network_the_same_picture(level: int, brightest: int) -> None:
+    dark = np.random.default_rng(brightest).integers(10, 10 + brightest, (96, 128, 3), np.uint8)
+    size, exposure = InputSize(width=128, height=96), Exposure(level=float(level))
+    seen = [prepare(one, size, 0, exposure=exposure).pixels.astype(int) for one in (dark, dark * 2)]
+    # Beside rounding, the gain is in whole steps of 1/256.
+    assert np.abs(seen[0] - seen[1]).max() <= 1 + np.ceil((10 + brightest) / 128)
+
+
+@given(st.floats(1.0, 254.0), st.integers(0, 255))
+def test_a_gain_is_the_same_on_every_machine(level: float, grey: int) -> None:
+    picture = np.full((40, 50, 3), grey, np.uint8)
+    gain = Exposure(level=level).gain(picture)
+    assert 0.25 <= gain <= 4.0
+    prepared = prepare(picture, InputSize(width=50, height=40), 0, exposure=Exposure(level=level)).pixels
+    assert (prepared == min(round(grey * gain), 255)).all()
+
+
+def test_only_the_part_used_says_how_bright_a_picture_is() -> None:
+    picture = np.full((64, 64, 3), 240, np.uint8)
+    picture[:32, :32] = 30
+    prepared = prepare(picture, InputSize(width=32, height=32), 0, (0, 0, 32, 32), exposure=Exposure(level=60.0))
+    assert (prepared.pixels == 60).all()
+
+
+def test_the_mean_of_a_large_picture_is_that_of_a_grid() -> None:
+    picture = np.zeros((1024, 2048, 3), np.uint8)
+    picture[::8, ::8] = 200
+    assert mean_level(picture) == 200.0

@@ -8,10 +8,7 @@ from models.errors import ModelError
 from models.runtime import Runtime
 from tests.support import networks
 
-
-@pytest.fixture(autouse=True)
-def interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("models.runtime.Interpreter", networks.ArithmeticInterpreter)
+pytestmark = pytest.mark.usefixtures("arithmetic_network")
 
 
 def with_outputs(monkeypatch: pytest.MonkeyPatch, change) -> None:

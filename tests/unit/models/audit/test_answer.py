@@ -50,6 +50,14 @@ def test_with_parts_enough_it_says_what_to_do_with_them() -> None:
     assert "Set its limits with them" in reasons[Weight.OPEN]
 
 
+def test_a_handful_of_defective_parts_shows_too_little() -> None:
+    good = [image for image in fine() if not image.bad]
+    trust, reasons = answered([*good, *many("reject", 0.95, 9, group="a")])
+    assert trust is Trust.NOT_YET
+    assert "Only 9 defective parts were judged" in reasons[Weight.OPEN]
+    assert answered([*good, *many("reject", 0.95, 10, group="a")])[0] is Trust.YES
+
+
 def test_escapes_that_refute_the_claim_forbid_it() -> None:
     trust, reasons = answered([*fine(), *many("reject", 0.1, 12, group="d")])
     assert trust is Trust.NO
@@ -98,6 +106,22 @@ def test_pictures_of_the_training_prove_nothing() -> None:
     trust, reasons = answered(fine(), replace(CLAIMED, trained_on=True))
     assert trust is Trust.NOT_YET
     assert "trained on this set" in reasons[Weight.OPEN]
+
+
+def test_pictures_that_had_a_part_in_what_judges_them_are_counted() -> None:
+    some = replace(CLAIMED, trained_files=("a.png", "b.png", "c.png", "d.png"))
+    trust, reasons = answered(fine(), some)
+    assert trust is Trust.NOT_YET
+    assert "trained on 4 of these 120 pictures (a.png, b.png, c.png and 1 more)" in reasons[Weight.OPEN]
+    everything = replace(CLAIMED, trained_files=tuple(image.entry.file for image in fine()))
+    assert "trained on this set of pictures" in answered(fine(), everything)[1][Weight.OPEN]
+    assert answered(fine(), replace(CLAIMED, trained_files=(), commissioned_files=()))[0] is Trust.YES
+    commissioned = replace(CLAIMED, commissioned_files=("a.png",))
+    assert "1 of these 120 pictures (a.png) set or proved" in answered(fine(), commissioned)[1][Weight.OPEN]
+    assert (
+        "chosen on the scores of these very pictures"
+        in answered(fine(), replace(CLAIMED, chose_limits=True))[1][Weight.OPEN]
+    )
 
 
 def test_without_two_groups_nobody_knows_whether_it_travels() -> None:

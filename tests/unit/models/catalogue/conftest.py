@@ -15,8 +15,8 @@ GREY = (46, 46, 46)
 
 
 @pytest.fixture(autouse=True)
-def interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("models.runtime.Interpreter", networks.ArithmeticInterpreter)
+def _arithmetic(arithmetic_network: None) -> None:
+    """Every test here judges by it."""
 
 
 @pytest.fixture

@@ -11,15 +11,12 @@ from models.commissioning.commission import Network, Observation
 from models.commissioning.judge import looks
 from models.detector import Detector
 from tests.support import networks
-
-SLOT = (200, 90, 110)
-"""Blue, green, red: a logit of about -1.1, above the accept limit."""
-SCRATCH = (60, 180, 255)
+from tests.support.commissioned import SCRATCH
 
 
 @pytest.fixture(autouse=True)
-def interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("models.runtime.Interpreter", networks.ArithmeticInterpreter)
+def _arithmetic(arithmetic_network: None) -> None:
+    """Every test here judges by it."""
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ from models.bundle.manifest import RiskClaim
 from models.commissioning import CommissionedFile, claim_in_force, refusals
 from models.commissioning.commission import commission
 from models.commissioning.record import Origin, PictureSet, recorded
-from tests.unit.models.commissioning.conftest import SLOT, Bench
+from tests.support.commissioned import SLOT
+from tests.unit.models.commissioning.conftest import Bench
 
 PICTURES = PictureSet(pictures=40, used=40, parts=40, sha256="a" * 64, unused=())
 CLAIM = RiskClaim(escape_upper=0.05, confidence=0.95, defective_parts=59)
@@ -101,3 +102,14 @@ def test_laxer_rules_have_the_claim_of_their_own_known_defects(bench: Bench, pro
     object.__setattr__(bundle, "manifest", bundle.manifest.model_copy(update={"decision": decision}))
     assert claim_in_force(proved, bundle) is None
     assert claim_in_force(made(bench, 59), bundle) == CLAIM
+
+
+def test_a_claim_rests_on_independent_parts_and_an_older_file_on_its_distinct_ones(
+    bench: Bench, bundle: Bundle
+) -> None:
+    claimed = made(bench, 59)
+    assert claimed.risk_claim == CLAIM
+    assert complaints(claimed, bundle) == ""
+    of_groups = PICTURES.model_copy(update={"independent": 7})
+    told = complaints(claimed, bundle, origin=claimed.origin.model_copy(update={"challenge": of_groups}))
+    assert "7 known defects do not carry the risk" in told

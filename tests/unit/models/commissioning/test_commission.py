@@ -6,7 +6,8 @@ from edge.core.types import Decision
 from models.commissioning.commission import CHALLENGE_MIN, Commissioning, commission, part_decisions, risk_claim
 from models.commissioning.errors import CommissioningError, CommissioningRefusedError
 from tests.support import networks
-from tests.unit.models.commissioning.conftest import SCRATCH, SLOT, Bench
+from tests.support.commissioned import SCRATCH, SLOT
+from tests.unit.models.commissioning.conftest import Bench
 
 
 def accepted(outcomes) -> int:

@@ -9,7 +9,8 @@ from models.commissioning.commission import commission
 from models.commissioning.judge import looks, opinion
 from models.commissioning.rules import Rules
 from tests.support import networks
-from tests.unit.models.commissioning.conftest import SCRATCH, SLOT, Bench
+from tests.support.commissioned import SCRATCH, SLOT
+from tests.unit.models.commissioning.conftest import Bench
 
 LIMITS = Limits(accept_below=0.1, reject_above=0.9)
 

@@ -13,7 +13,8 @@ from models.commissioning import CommissionedFile, read_commissioned, write_comm
 from models.commissioning.commission import Commissioning, commission
 from models.commissioning.errors import CommissionedFileError, CommissioningError
 from models.commissioning.record import Origin, PictureSet, recorded
-from tests.unit.models.commissioning.conftest import SLOT, Bench
+from tests.support.commissioned import SLOT
+from tests.unit.models.commissioning.conftest import Bench
 
 PICTURES = PictureSet(pictures=41, used=40, parts=40, sha256="a" * 64, unused=("broken.jpg",))
 KNOWN = PictureSet(pictures=12, used=12, parts=12, sha256="b" * 64, unused=())

@@ -1,0 +1,1 @@
+"""Who may take part in a line link: keys, certificates, and what the broker is told of their rights."""
