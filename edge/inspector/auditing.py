@@ -10,7 +10,7 @@ from edge.core.dataset import Dataset
 from edge.inspector.evaluation import judge_again, judge_dataset, measure_blobs, read_dataset, report_pictures
 from edge.inspector.subject import chosen_pictures, described, limits_in_force
 from edge.inspector.views import LoadedView
-from models.audit import Audit, audit_judgements, figures, render_report
+from models.audit import Audit, Subject, audit_judgements, figures, render_report
 from models.audit.classical import judge_without_learning
 from models.audit.incumbent import MARGIN, Comparison, compare_bundles, judge_alike
 from models.audit.people import read_people
@@ -68,13 +68,14 @@ def audit_views(request: AuditRequest, progress: Progress) -> Audit:
     matched = match_images(progress(judged, total, "judging"))
     images = [one.image for one in matched]
     blobs = list(progress(measure_blobs(request.data, dataset, request.views), total, "classical detector"))
+    subject = described(request.data, listed, dataset, request.views, recipe=request.recipe, date=request.date)
     shots = judge_again(request.data, images, request.views, request.repeat) if request.repeat else iter(())
     return audit_judgements(
         matched,
         limits_in_force(request.views),
-        described(request.data, listed, dataset, request.views, recipe=request.recipe, date=request.date),
+        subject,
         classical=judge_without_learning(dataset.images, blobs),
-        comparison=_compared(request, dataset, images, progress) if request.incumbent else None,
+        comparison=_compared(request, subject, dataset, images, progress) if request.incumbent else None,
         opinions=[opinion for opinion in opinions if opinion.file in files],
         jitter=list(progress(shots, total, "judging again")),
         prior=request.prior,
@@ -102,7 +103,12 @@ def _refuse_another_product(request: AuditRequest) -> None:
             )
 
 
-def _compared(request: AuditRequest, dataset: Dataset, images: Sequence[JudgedImage], progress: Progress) -> Comparison:
+def _compared(
+    request: AuditRequest, subject: Subject, dataset: Dataset, images: Sequence[JudgedImage], progress: Progress
+) -> Comparison:
+    known = {*(subject.trained_files or ()), *(subject.commissioned_files or ())}
+    if subject.trained_on and not subject.trained_files:
+        known = {image.entry.file for image in images}  # of an older bundle it is only known that it saw this set
     judged = judge_dataset(request.data, dataset, request.incumbent)
     others = match_images(progress(judged, len(dataset.images), "incumbent"))
     return compare_bundles(
@@ -111,6 +117,7 @@ def _compared(request: AuditRequest, dataset: Dataset, images: Sequence[JudgedIm
         label=_label(request.incumbent),
         alike=all(_alike(*pair) for pair in zip(request.views, request.incumbent, strict=True)),
         margin=request.margin,
+        known=known,
     )
 
 

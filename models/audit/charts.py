@@ -20,6 +20,7 @@ _BINS: Final = 25
 _BAR_GAP: Final = 1.5
 _LABEL_CHARACTERS_MAX: Final = 22
 _LIMIT_TEXT: Final = 110.0
+_ROUND_TOPS: Final = (0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.75)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,9 +124,9 @@ def reliability_chart(bins: Sequence[Bin]) -> str:
 
 
 def whiskers(rows: Sequence[Whisker]) -> str:
-    """Return shares with their intervals below each other, on one axis from 0 to the highest end that occurs."""
+    """Return shares with their intervals below each other, on one axis from 0 to beyond the highest end."""
     ends = [row.interval[1] for row in rows if row.interval] or [1.0]
-    axis, pitch, top = _Axis(left=170, width=520, top=min(1.0, max(0.1, 1.05 * max(ends)))), 24.0, 8.0
+    axis, pitch, top = _Axis(left=170, width=520, top=_round_top(max(ends))), 24.0, 8.0
     bottom = top + pitch * len(rows)
     shapes: list[str] = []
     for row, one in enumerate(rows):
@@ -140,6 +141,11 @@ def whiskers(rows: Sequence[Whisker]) -> str:
             shapes.append(_dot(axis.at(one.value), y, colour, radius=5.0 if one.strong else 4.0))
     shapes += _ticks(axis, bottom + 12)
     return _svg(900, bottom + 20, shapes, "Shares with 95 % intervals")
+
+
+def _round_top(highest: float) -> float:
+    """Return the first end of an axis that holds a share and is divided into five round steps."""
+    return next((top for top in _ROUND_TOPS if highest <= top), 1.0)
 
 
 def _histogram(scores: Sequence[float]) -> list[int]:

@@ -165,6 +165,7 @@ def _comparison(found: Comparison) -> dict[str, Any]:
         "confidence": CONFIDENCE,
         "escape_difference_upper": found.upper,
         "judge_alike": found.alike,
+        "defective_parts_left_out": found.left_out,
         "difference": _DIFFERENCE,
         "escapes": _paired(found.escapes),
         "overkills": _paired(found.overkills),

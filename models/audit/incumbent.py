@@ -1,6 +1,6 @@
 """The bundle and the one that it would replace, on the same parts."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -36,7 +36,8 @@ class Comparison:
 
     ``upper`` bounds how many more of the defective parts escape, one-sided at ``CONFIDENCE``: the larger of Tango's
     bound and, with two groups or more, of the bound when whole groups are drawn anew. None without defective parts.
-    ``alike`` tells that both judge alike by construction (same network, limits and rules).
+    ``alike`` tells that both judge alike by construction (same network, limits and rules). ``left_out`` counts the
+    defective parts that show nothing, as the bundle was trained, or commissioned, on them.
     """
 
     incumbent: str
@@ -45,6 +46,7 @@ class Comparison:
     overkills: PairedRate
     upper: float | None
     alike: bool
+    left_out: int = 0
 
     @property
     def releasable(self) -> bool:
@@ -58,14 +60,16 @@ class Comparison:
         if self.alike:
             return f"It judges exactly as the incumbent {self.incumbent} does: same network, limits and rules."
         if self.upper is None:
+            known = " that it was not made with" if self.left_out else ""
             return (
                 f"Nothing shows that it lets no more pass than the incumbent {self.incumbent}: there is no defective "
-                "part to compare them on. Add defective parts."
+                f"part{known} to compare them on. Add defective parts{known}."
             )
         seen = (
             f"{counts.first_only} of {counts.total} defective parts escape it but not the incumbent {self.incumbent}, "
             f"{counts.second_only} the other way round; its escape rate may be up to {share(self.upper)} higher "
             f"(95 % confidence; margin {share(self.margin)})"
+            + (f"; {self.left_out} more it was made with, which show nothing" if self.left_out else "")
         )
         if self.releasable:
             return f"Not worse than the incumbent on escapes: {seen}."
@@ -82,9 +86,17 @@ class Comparison:
 
 
 def compare_bundles(
-    bundle: Sequence[JudgedImage], incumbent: Sequence[JudgedImage], *, label: str, alike: bool, margin: float
+    bundle: Sequence[JudgedImage],
+    incumbent: Sequence[JudgedImage],
+    *,
+    label: str,
+    alike: bool,
+    margin: float,
+    known: Collection[str] = (),
 ) -> Comparison:
     """Compare two judges of the same pictures, part by part.
+
+    Parts with a picture that the new bundle was made with are left out: of these it knows the answers.
 
     Args:
         bundle: The pictures as the new bundle judged them.
@@ -92,13 +104,15 @@ def compare_bundles(
         label: What to call the incumbent.
         alike: Whether both judge alike by construction (:func:`judge_alike`).
         margin: Above 0 and below 1; see ``MARGIN``.
+        known: The files of the pictures that the new bundle was trained or commissioned on.
 
     Raises:
         ValueError: The pictures are not the same.
     """
     if [image.entry for image in bundle] != [image.entry for image in incumbent]:
         raise ValueError("bundle and incumbent must have judged the same pictures in the same order")
-    pairs = list(zip(join_parts(bundle), join_parts(incumbent), strict=True))
+    everything = list(zip(join_parts(bundle), join_parts(incumbent), strict=True))
+    pairs = [pair for pair in everything if not any(bundle[place].entry.file in known for place in pair[0].pictures)]
     bad = [pair for pair in pairs if pair[0].bad]
     escapes = _paired(bad, Decision.ACCEPT)
     return Comparison(
@@ -108,6 +122,7 @@ def compare_bundles(
         overkills=_paired([pair for pair in pairs if not pair[0].bad], Decision.REJECT),
         upper=_upper(bad, escapes.counts),
         alike=alike,
+        left_out=sum(one.bad for one, _ in everything) - len(bad),
     )
 
 

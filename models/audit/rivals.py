@@ -8,7 +8,7 @@ from models.audit.charts import Whisker, whiskers
 from models.audit.incumbent import PairedRate
 from models.audit.markup import Html, cell, heading, joined, paragraph, rate_cell, table
 from models.audit.people import PeopleResult
-from models.audit.wording import NONE, bounds, number, share
+from models.audit.wording import NONE, bounds, number, several, share
 from models.evaluation import Rate, join_parts, ranking, rate
 
 _RATE_TITLES: Final = {
@@ -82,7 +82,8 @@ def incumbent_section(audit: Audit) -> Html:
                 "The same parts, judged by both. Difference: this bundle's share less the incumbent's, with Tango's "
                 "score interval (1998); p: McNemar's exact test. The bundle is releasable where the one-sided upper "
                 "bound (95 %) of the difference of escapes, Tango's and that with whole groups drawn anew, is at most "
-                f"the margin of {share(found.margin)}.",
+                f"the margin of {share(found.margin)}. Parts that the bundle was trained or commissioned on are left "
+                "out.",
                 "note",
             ),
         ]
@@ -144,13 +145,13 @@ def _classical_words(audit: Audit) -> Iterator[Html]:
     if found.reason is not None:
         yield paragraph(f"There is no classical baseline: {found.reason}.", "note")
         return
-    settings = "; ".join(f"{setting} ({folds} folds)" for setting, folds in found.settings)
+    settings = "; ".join(f"{setting} ({several(folds, 'fold')})" for setting, folds in found.settings)
     text = (
         "The classical detector subtracts the local median, thresholds and takes the strongest blob; setting and "
         f"threshold are tuned without the groups that it judges, and it knows no cannot judge. Chosen: {settings}."
     )
     if found.untuned:
-        text += f" {found.untuned} pictures had nothing to be tuned on and count as cannot judge."
+        text += f" {several(found.untuned, 'picture')} had nothing to be tuned on and count as cannot judge."
     yield paragraph(text, "note")
 
 
@@ -183,11 +184,11 @@ def _signed(difference: float) -> str:
 def _agreement_words(found: PeopleResult) -> str:
     judged = found.consensus + found.ties
     text = (
-        f"{len(found.people)} people; {judged} pictures judged by two or more, {found.consensus} with a majority and "
-        f"{found.ties} ties."
+        f"{len(found.people)} people; {several(judged, 'picture')} judged by two or more, {found.consensus} with a "
+        f"majority and {several(found.ties, 'tie')}."
     )
     if found.alone:
-        text += f" {found.alone} pictures were judged by one person only and have no consensus."
+        text += f" {several(found.alone, 'picture')} judged by one person only, without a consensus."
     if len(found.people) > len(found.pairs) + 1 or found.kappa is not None:
         text += f" Fleiss' kappa over the {found.common} pictures that all judged: {number(found.kappa, 2)}."
     return text

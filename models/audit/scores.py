@@ -11,7 +11,7 @@ from models.audit.markup import Html, cell, heading, joined, paragraph, rate_cel
 from models.audit.prior import PER, Expected
 from models.audit.repeat import BAND, GAIN, NOISE_LEVELS, SHIFT_PIXELS, Repeatability
 from models.audit.tables import GroupRow
-from models.audit.wording import NONE, number, share
+from models.audit.wording import NONE, end_of_share, number, share
 from models.evaluation import JudgedImage
 
 _GROUPS_SHOWN: Final = 30
@@ -93,7 +93,7 @@ def calibration_section(audit: Audit) -> Html:
         )
     else:
         rows = [
-            [cell(f"{share(one.low)} to {share(one.high)}"), cell(share(one.mean)), rate_cell(one.defective)]
+            [cell(_range(one.low, one.high)), cell(end_of_share(one.mean)), rate_cell(one.defective)]
             for one in found.bins
         ]
         pieces += [
@@ -206,6 +206,11 @@ def _shipped(value: float | None, interval: Interval | None) -> str:
     if value is None or interval is None:
         return NONE
     return f"{share(value, 2)} ({share(interval[0], 2)} to {share(interval[1], 2)})"
+
+
+def _range(low: float, high: float) -> str:
+    ends = end_of_share(low), end_of_share(high)
+    return ends[0] if ends[0] == ends[1] else " to ".join(ends)
 
 
 def _expected(found: Expected | None) -> str:

@@ -3,6 +3,7 @@
 from edge.core.statistics import Interval
 from models.evaluation import Rate
 
+_LEAST_SHOWN = 0.0005
 NONE = "\N{EN DASH}"
 
 
@@ -14,6 +15,18 @@ def counted(rate: Rate) -> str:
 def share(value: float | None, digits: int = 1) -> str:
     """Return a share as a percentage, or a dash."""
     return NONE if value is None else f"{100.0 * value:.{digits}f} %"
+
+
+def end_of_share(value: float) -> str:
+    """Return a share as a percentage that claims neither 0 nor 100 % where it is not."""
+    if 0.0 < value < _LEAST_SHOWN:
+        return "under 0.1 %"
+    return "over 99.9 %" if 1.0 - _LEAST_SHOWN < value < 1.0 else share(value)
+
+
+def several(count: int, noun: str) -> str:
+    """Return a number with its noun: 1 picture, 2 pictures."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def number(value: float | None, digits: int = 3) -> str:

@@ -138,6 +138,19 @@ def test_pictures_of_the_training_are_recognised_one_by_one(data: Path, tmp_path
     assert "trained on 3 of these 97 pictures (0.png, 9.png, 323.png)" in told
 
 
+def test_nothing_is_releasable_by_the_pictures_that_it_was_trained_on(data: Path, tmp_path: Path) -> None:
+    files = [path.read_bytes() for path in (data / "images").iterdir()]
+    metrics = {"trained_pictures": sorted_prints(hashlib.sha256(file).hexdigest() for file in files)}
+    stricter = {"accept_below": 0.05, "reject_above": 0.9, "risk_claim": None}
+    newer = tmp_path / networks.write(tmp_path, metrics, version=4, decision=stricter).manifest.file_name
+    done = evaluate("--bundle", newer, "--data", data, "--incumbent", bundle(tmp_path))
+    assert done.exit_code == 3
+    assert "no defective part that it was not made with" in done.stderr
+    (tmp_path / "blank").mkdir()
+    fresh = tmp_path / "blank" / networks.write(tmp_path / "blank", {}, version=4, decision=stricter).manifest.file_name
+    assert evaluate("--bundle", fresh, "--data", data, "--incumbent", bundle(tmp_path)).exit_code == 0
+
+
 @pytest.mark.parametrize("metrics", [{}, [], "x", {"trained_pictures": "ab"}, {"trained_pictures": [1]}])
 def test_a_bundle_that_does_not_tell_its_pictures_is_recognised_by_its_sets(
     data: Path, tmp_path: Path, metrics: object

@@ -71,6 +71,17 @@ def test_without_a_defective_part_nothing_is_shown() -> None:
     assert "no defective part" in found.finding
 
 
+def test_parts_that_the_bundle_was_made_with_show_nothing() -> None:
+    images = [judged("reject", 0.9, f"{place}", part=f"{place // 2}", view="ab"[place % 2]) for place in range(120)]
+    fresh = compare_bundles(images, images, label="old-1", alike=False, margin=MARGIN, known={"119.png"})
+    assert (fresh.escapes.counts.total, fresh.left_out, fresh.releasable) == (59, 1, True)
+    assert "1 more it was made with" in fresh.finding
+    everything = {image.entry.file for image in images}
+    known = compare_bundles(images, images, label="old-1", alike=False, margin=MARGIN, known=everything)
+    assert (known.left_out, known.releasable) == (60, False)
+    assert "no defective part that it was not made with" in known.finding
+
+
 def test_the_same_judge_under_another_name_needs_no_parts() -> None:
     found = compared([0.1], [0.1], alike=True)
     assert found.releasable
