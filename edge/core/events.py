@@ -180,6 +180,24 @@ class Operator:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Archived:
+    """The events ``first`` to ``last`` are in a file of the archive, proven by reading it back; the ledger lets them go.
+
+    ``previous`` is the chain's hash before ``first``, ``digest`` that of ``last``; ``sha256`` and ``size`` are the
+    file's. All hashes are lower-case hex.
+    """
+
+    first: int
+    last: int
+    previous: str
+    digest: str
+    file: str
+    sha256: str
+    size: int
+    at: Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EpochStarted:
     """The inspector started. ``clean`` says how the epoch before ended (None: there was none)."""
 
@@ -215,6 +233,7 @@ Event = (
     | Stored
     | Pruned
     | Operator
+    | Archived
     | EpochStarted
     | EpochEnded
 )

@@ -4,6 +4,7 @@ import sqlite3
 from typing import Any, Final, NamedTuple
 
 from edge.core.events import (
+    Archived,
     Decided,
     EpochEnded,
     EpochStarted,
@@ -15,6 +16,7 @@ from edge.core.events import (
     Sent,
     Stored,
 )
+from edge.ledger.archives import archived_trig, check_archived, put_on_record
 from edge.ledger.codec import GENESIS, CodecError, LedgerEvent, Row, anomaly, chain, encode
 from edge.ledger.parts import ConflictError, Part, PartEvent, fold, key_of
 from edge.ledger.schema import QUARTER_MS
@@ -76,10 +78,14 @@ def record(connection: sqlite3.Connection, tail: Tail, event: LedgerEvent, epoch
         row = encode(event)
         if isinstance(event, _PART_EVENTS):
             before = find_part(connection, key_of(event))
+            if before is None:
+                _check_not_archived(connection, key_of(event))
             after = fold(before, identity, event)
             _check_epoch(event, epoch)
         elif isinstance(event, Stored) and find_part(connection, (event.key.session, event.key.trig)) is None:
             raise ConflictError("a picture of a part that is not on record")  # noqa: TRY301  # one place refuses
+        elif isinstance(event, Archived):
+            check_archived(connection, event)
     except (CodecError, ConflictError) as error:
         refusal = str(error)
         event = anomaly(event, refusal)
@@ -98,6 +104,13 @@ def _check_epoch(event: PartEvent, epoch: int) -> None:
         raise ConflictError(f"received in epoch {event.key.epoch}, but this is epoch {epoch}")
 
 
+def _check_not_archived(connection: sqlite3.Connection, key: tuple[int, int]) -> None:
+    """Refuse what names a part that has left the table: nothing may add to it, nor begin it anew."""
+    session, trig = key
+    if trig <= archived_trig(connection, session):
+        raise ConflictError("the parts of its session up to this number are settled and in the archive")
+
+
 def _insert(connection: sqlite3.Connection, tail: Tail, identity: int, row: Row) -> Tail:
     digest = chain(tail.digest, identity, row)
     connection.execute(_INSERT_EVENT, (identity, *row, digest))
@@ -106,7 +119,7 @@ def _insert(connection: sqlite3.Connection, tail: Tail, identity: int, row: Row)
 
 def _write_part(connection: sqlite3.Connection, before: Part | None, after: Part) -> None:
     connection.execute(_UPSERT_PART, after)
-    old, new = _bucket(before), _bucket(after)
+    old, new = bucket(before), bucket(after)
     if old != new:
         if old is not None:
             connection.execute(_TALLY, (*old, -1))
@@ -114,7 +127,8 @@ def _write_part(connection: sqlite3.Connection, before: Part | None, after: Part
             connection.execute(_TALLY, (*new, 1))
 
 
-def _bucket(part: Part | None) -> tuple[int, str, int] | None:
+def bucket(part: Part | None) -> tuple[int, str, int] | None:
+    """Return the quarter hour, outcome and code that a part counts under, None while it has no outcome."""
     if part is None or part.outcome is None:
         return None
     return part.first_at // QUARTER_MS, part.outcome, part.code or 0
@@ -134,6 +148,9 @@ def _project(connection: sqlite3.Connection, identity: int, event: LedgerEvent) 
         case Pruned():
             statement = "UPDATE images SET pruned_event = ? WHERE path = ? AND pruned_event IS NULL"
             values = (identity, event.path)
+        case Archived():
+            put_on_record(connection, identity, event)
+            return
         case EpochStarted():
             statement = (
                 "INSERT INTO epochs (epoch, started_event, started_at, software, config_hash) VALUES (?, ?, ?, ?, ?)"

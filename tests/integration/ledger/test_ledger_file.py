@@ -134,7 +134,7 @@ def test_an_older_ledger_is_migrated_by_the_writer_alone(tmp_path: Path, monkeyp
     write(tmp_path, whole_part(key(1)))
     step = ("ALTER TABLE parts ADD COLUMN shift TEXT",)
     monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, step))
-    monkeypatch.setattr(schema, "VERSION", 2)
+    monkeypatch.setattr(schema, "VERSION", schema.VERSION + 1)
     with pytest.raises(LedgerVersionError, match="older software"):
         verify(tmp_path)
     start(tmp_path).close("stopped", instant(), {})
@@ -148,7 +148,7 @@ def test_a_migration_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pyt
     step = ("ALTER TABLE parts ADD COLUMN shift TEXT", "nonsense")
     with monkeypatch.context() as patch:
         patch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, step))
-        patch.setattr(schema, "VERSION", 2)
+        patch.setattr(schema, "VERSION", schema.VERSION + 1)
         with pytest.raises(Exception, match="nonsense"):
             Ledger.open(tmp_path)
     start(tmp_path).close("stopped", instant(), {})
