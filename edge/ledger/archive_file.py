@@ -22,13 +22,15 @@ from edge.ledger.errors import ArchiveError
 
 FOLDER: Final = "archive"
 """The archive's folder below the store's."""
+SUMS: Final = "SHA256SUMS"
 HEADER: Final = b"id,kind,utc_ms,mono_ns,epoch,session,trig,seq,body,hash\n"
 PAGE: Final = 1000
 LEVEL: Final = 6
+FLUSH: Final = 1 << 20
 MAX_LINE: Final = 16 << 20
 """No event comes near it; what does is no archive."""
 
-_TEMPORARY: Final = re.compile(r"\.events-\d+\.tmp")
+_TEMPORARY: Final = re.compile(r"\.(events-\d+|sums)\.tmp")
 _KIND: Final = re.compile(r"[a-z_]+")
 _BUFFER: Final = 1 << 20
 _FILE_MODE: Final = 0o640
@@ -221,6 +223,24 @@ def parse_line(line: bytes) -> EventRow:
     )
 
 
+def write_sums(folder: Path, archives: Iterable[ArchiveFile]) -> None:
+    """Write the hashes of all files as ``sha256sum -c`` reads them. A convenience: the ledger holds them as well.
+
+    Raises:
+        ArchiveError: the file system refused.
+    """
+    temporary = folder / ".sums.tmp"
+    try:
+        with _creating(temporary) as file:
+            file.write("".join(f"{archive.sha256}  {archive.name}\n" for archive in archives).encode())
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.rename(folder / SUMS)
+        sync_folder(folder)
+    except OSError as error:
+        raise unwritable(folder, error) from error
+
+
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder survive a power cut.
 
@@ -242,7 +262,7 @@ def unwritable(path: Path, error: OSError) -> ArchiveError:
 def _write(
     file: IO[bytes], pages: Iterable[list[EventRow]], first: int, previous: bytes, breathe: Callable[[], None]
 ) -> int:
-    last, digest = first - 1, previous
+    last, digest, flushed = first - 1, previous, 0
     with gzip.GzipFile(filename="", mode="wb", compresslevel=LEVEL, fileobj=file, mtime=0) as packed:
         packed.write(HEADER)
         for page in pages:
@@ -251,6 +271,11 @@ def _write(
                 packed.write(b"".join(map(to_line, page)))
             except ValueError as error:
                 raise ArchiveError(f"not archived: {error}; run linegate ledger verify") from error
+            if file.tell() >= flushed + FLUSH:
+                # Little by little: the ledger's own flushes would wait for a large one.
+                file.flush()
+                os.fdatasync(file.fileno())
+                flushed = file.tell()
             breathe()
     file.flush()
     os.fsync(file.fileno())

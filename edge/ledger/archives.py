@@ -3,7 +3,7 @@
 import sqlite3
 from typing import Final
 
-from edge.core.events import Archived
+from edge.core.events import Archived, Instant
 from edge.ledger.archive_file import ArchiveFile
 from edge.ledger.codec import GENESIS
 from edge.ledger.parts import ConflictError
@@ -53,17 +53,18 @@ def chain_end(connection: sqlite3.Connection) -> tuple[int, bytes]:
     return (0, GENESIS) if row is None else row
 
 
-def event_of(archive: ArchiveFile) -> dict[str, str | int]:
-    """Return the fields of the event that puts an archive on record, all but its time."""
-    return {
-        "first": archive.first,
-        "last": archive.last,
-        "previous": archive.previous.hex(),
-        "digest": archive.digest.hex(),
-        "file": archive.name,
-        "sha256": archive.sha256,
-        "size": archive.size,
-    }
+def event_of(archive: ArchiveFile, at: Instant) -> Archived:
+    """Return the event that puts an archive on record."""
+    return Archived(
+        first=archive.first,
+        last=archive.last,
+        previous=archive.previous.hex(),
+        digest=archive.digest.hex(),
+        file=archive.name,
+        sha256=archive.sha256,
+        size=archive.size,
+        at=at,
+    )
 
 
 def archive_of(event: Archived) -> ArchiveFile:
