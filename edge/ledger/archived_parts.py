@@ -16,8 +16,8 @@ from edge.ledger.archive_file import EventRow
 from edge.ledger.archives import archived_until
 from edge.ledger.codec import Row, decode
 from edge.ledger.errors import ArchiveError
+from edge.ledger.numbering import Triggers
 from edge.ledger.parts import ConflictError, Part, fold
-from edge.ledger.record import PART_COLUMNS
 from edge.ledger.source import Source
 
 WINDOW: Final = 10_000
@@ -25,7 +25,10 @@ WINDOW: Final = 10_000
 
 _BEGINS: Final = frozenset({"received", "loss", "plc_acked"})
 _KINDS: Final = _BEGINS | {"decided", "overruled", "sent", "stored"}
-_KEPT: Final = f"SELECT {PART_COLUMNS} FROM parts WHERE first_event <= ?"  # noqa: S608  # field names
+_KEPT: Final = (
+    f"SELECT body, {', '.join(f'parts.{name}' for name in Part._fields)} FROM parts "  # noqa: S608  # field names
+    "LEFT JOIN events ON events.id = decided_event AND events.id > ? WHERE first_event <= ?"
+)
 _PRESENT: Final = "SELECT stored_event FROM images WHERE stored_event <= ? AND pruned_event IS NULL"
 _LATE_PICTURES: Final = (
     "SELECT first_event, camera, path, sha256, pruned_event IS NOT NULL FROM images "
@@ -66,8 +69,8 @@ class ArchivedParts:
         self._after = after
         self._connection = connection
         self._folders = folders
-        rows = (Part(*row) for row in connection.execute(_KEPT, (self.until,)))
-        self._kept = {part.first_event: part for part in rows}
+        rows = connection.execute(_KEPT, (self.until, self.until))
+        self._kept = {part.first_event: (part, body) for body, part in ((row[0], Part(*row[1:])) for row in rows)}
         self._present = frozenset(event for (event,) in connection.execute(_PRESENT, (self.until,)))
         self._late_pictures: dict[int, list[Picture]] = defaultdict(list)
         for first, camera, path, sha256, pruned in connection.execute(_LATE_PICTURES, (self.until, self.until)):
@@ -102,15 +105,14 @@ class ArchivedParts:
         """Return the events of parts that will have been handed out before them, and some that begin a part."""
         far: dict[Key, list[EventRow]] = defaultdict(list)
         window: dict[Key, None] = {}
-        highest: dict[int, int] = {}
+        named: dict[int, Triggers] = defaultdict(Triggers)
         for row in self._events():
             key = _key_of(row)
             if key in window:
                 continue
             session, trig = key
-            if row[1] == "received" or (row[1] in _BEGINS and trig > highest.get(session, -1)):
+            if row[1] in _BEGINS and named[session].add(trig):
                 window[key] = None
-                highest[session] = max(trig, highest.get(session, -1))
                 if len(window) > WINDOW:
                     del window[next(iter(window))]
             else:
@@ -148,7 +150,8 @@ class ArchivedParts:
             self._told.add(row[0])
         first = growing.part.first_event
         pictures = growing.pictures + self._late_pictures.get(first, [])
-        yield WholePart(self._kept.get(first, growing.part), growing.decided, pictures)
+        part, decided = self._kept.get(first, (growing.part, None))
+        yield WholePart(part, growing.decided or decided, pictures)
 
 
 def _key_of(row: EventRow) -> Key:

@@ -31,16 +31,15 @@ def list_archives(connection: sqlite3.Connection, after: int = 0) -> list[Archiv
     return [ArchiveFile(*row) for row in connection.execute(query, (after,))]
 
 
-def find_archive(connection: sqlite3.Connection, identity: int) -> ArchiveFile | None:
-    """Return the archive that holds an event, None where it is none's.
+def next_archive(connection: sqlite3.Connection, identity: int) -> ArchiveFile | None:
+    """Return the archive that holds an event or, where none does, the next one; None where there is neither.
 
     Raises:
         sqlite3.Error: the storage failed.
     """
     query = f"SELECT {_COLUMNS} FROM archives WHERE last_event >= ? ORDER BY last_event LIMIT 1"  # noqa: S608
     row = connection.execute(query, (identity,)).fetchone()
-    found = None if row is None else ArchiveFile(*row)
-    return found if found is not None and found.first <= identity else None
+    return None if row is None else ArchiveFile(*row)
 
 
 def chain_end(connection: sqlite3.Connection) -> tuple[int, bytes]:

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Final
 
-from edge.core.events import Loss, Received
+from edge.core.events import Received
 from edge.ledger.archives import archived_until
-from edge.ledger.numbering import Numbers
+from edge.ledger.numbering import Numbers, Triggers
 from edge.ledger.parts import Part, PartEvent, fold, key_of, last_event
 from edge.ledger.record import PART_COLUMNS, bucket, find_part
 from edge.ledger.report import Findings
@@ -42,8 +42,7 @@ class PartsAudit:
         self._archived = self._archived_at_first = archived_until(connection)
         self._window: dict[Key, Part] = {}
         self._late: dict[Key, Part] = {}
-        self._highest: dict[int, int] = {}
-        self._outliers: dict[int, set[int]] = {}
+        self._named: dict[int, Triggers] = {}
         self._numbers: dict[int, Numbers] = {}
         self._sessions: dict[int, tuple[int, int, int]] = {}
         self._young = 0
@@ -119,7 +118,10 @@ class PartsAudit:
 
     def _find(self, key: Key, identity: int, event: PartEvent) -> tuple[bool, Part | None]:
         """Return whether the part's state is known before this event, and that state: None where it begins here."""
-        new = self._is_new(key, event)
+        session, trig = key
+        if session not in self._named:
+            self._named[session] = Triggers()
+        new = self._named[session].add(trig)
         part = self._window.get(key) or self._late.get(key)
         if part is not None and (part.first_event > self._archived or identity <= self._archived):
             return True, part
@@ -140,26 +142,6 @@ class PartsAudit:
         # Not new, and not in the table: it may be about a part that has gone, of which no more is known.
         begins = isinstance(event, Received) or (row is not None and row.first_event == identity)
         return begins or (self.whole and identity > self._archived), None
-
-    def _is_new(self, key: Key, event: PartEvent) -> bool:
-        """Tell whether an event is the first to name its part, for sure; in memory that grows with the sessions only.
-
-        Every number up to a session's highest is accounted for; acks, and losses out of turn, may name a higher one.
-        """
-        session, trig = key
-        highest = self._highest.get(session, -1)
-        if trig <= highest:
-            return False
-        outliers = self._outliers.get(session)
-        new = outliers is None or trig not in outliers
-        begins = isinstance(event, Received)
-        if begins or (isinstance(event, Loss) and (event.trig_first or trig) <= highest + 1):
-            self._highest[session] = trig
-            if outliers is not None:
-                outliers.discard(trig)
-        elif new:
-            self._outliers.setdefault(session, set()).add(trig)
-        return new
 
     def _let_go(self, number: int) -> None:
         keys = list(self._window)[:number]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from edge.ledger.archive_file import PAGE, ArchiveFile, EventRow, fingerprint, read_events
-from edge.ledger.archives import find_archive
+from edge.ledger.archives import next_archive
 from edge.ledger.errors import ArchiveError
 
 _NEXT: Final = (
@@ -49,12 +49,12 @@ class Source:
             return self._from_archive(self._archive)
         due = self._position + 1
         rows: list[EventRow] = []
-        self._archive = find_archive(self._connection, due)
-        if self._archive is None:
+        self._archive = next_archive(self._connection, due)
+        if self._archive is None or self._archive.first > due:
             rows = self._connection.execute(_NEXT, (self._position, PAGE)).fetchall()
-            if not rows or rows[0][0] != due:
-                # They may have gone to an archive this very moment.
-                self._archive = find_archive(self._connection, due)
+            # Where the ledger does not have it, it may have gone to an archive this very moment.
+            found = bool(rows) and rows[0][0] == due
+            self._archive = None if found else next_archive(self._connection, due)
         if self._archive is not None:
             return self._begin(self._archive)
         if not rows:

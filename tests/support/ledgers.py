@@ -6,6 +6,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from edge.core.events import (
     Decided,
     Event,
@@ -133,14 +135,19 @@ def write(directory: Path, events: Iterable[Event]) -> None:
 def archive(directory: Path, *, keep: int = 0, file_events: int = 1000) -> None:
     """Start a station that archives all but the newest ``keep`` events of now, and lets go of them, and stop it."""
     retention = Retention(days=36_500, events=keep, file_events=file_events, always_kept=0)
-    ledger = start(directory)
-    archiver = Archiver(ledger, directory, retention)
-    archiver.start()
-    for _ in archiver.ask().progress():
-        pass
-    wait_until(lambda: not ledger._store.untidy, what="the archived rows to go")
-    archiver.stop()
-    ledger.close("stopped", instant(2000), {})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("edge.ledger.archiver.REST_S", 0.0)
+        patch.setattr("edge.ledger.writer.PAUSE_S", 0.0005)
+        ledger = start(directory)
+        archiver = Archiver(ledger, directory, retention)
+        archiver.start()
+        try:
+            for _ in archiver.ask().progress():
+                pass
+            wait_until(lambda: not ledger._store.untidy, what="the archived rows to go")
+        finally:
+            archiver.stop()
+            ledger.close("stopped", instant(2000), {})
 
 
 @contextmanager
