@@ -128,6 +128,9 @@ def _history(day: dict[str, Any]) -> Iterator[str]:
     else:
         state = "running" if day["running"] else "ended without a word (killed, or a power cut)"
     yield f"epoch {epoch['epoch']} since {_local(epoch['started_at'])}, {state}"
+    if head := day["head"]:
+        archived = f"up to {day['archived']} in the archive, " if day["archived"] else ""
+        yield f"record: {head['id']} events, {archived}head {head['id']}:{head['hash']}"
 
 
 def _local(utc_ms: int) -> str:

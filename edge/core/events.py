@@ -181,7 +181,7 @@ class Operator:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Archived:
-    """The events ``first`` to ``last`` are in a file of the archive, proven by reading it back; the ledger lets them go.
+    """The events ``first`` to ``last`` are in a file of the archive, proven by reading it back.
 
     ``previous`` is the chain's hash before ``first``, ``digest`` that of ``last``; ``sha256`` and ``size`` are the
     file's. All hashes are lower-case hex.

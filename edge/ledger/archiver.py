@@ -12,7 +12,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -95,10 +95,8 @@ class Archiver:
     def stop(self) -> None:
         """End; what is being written is given up."""
         self._stopping.set()
-        try:
+        with suppress(queue.Full):  # else it ends with the job that waits
             self._jobs.put_nowait(None)
-        except queue.Full:
-            pass  # it ends with the job that waits
         if self._thread.is_alive():
             self._thread.join(STOP_S)
 

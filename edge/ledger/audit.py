@@ -144,7 +144,9 @@ class Audit:
                 self.met.add(anchor)
             else:
                 text = f"anchor {anchor}: the hash of that event is {digest} now"
-                self._findings.add(f"{text}; what stands up to it is not what stood there when the anchor was given out")
+                self._findings.add(
+                    f"{text}; what stands up to it is not what stood there when the anchor was given out"
+                )
 
     def _take(self, identity: int, event: LedgerEvent) -> None:
         match event:

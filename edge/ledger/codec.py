@@ -129,7 +129,7 @@ def decode(row: Row) -> LedgerEvent:
         raise CodecError(f"unknown kind of event {row.kind!r}")
     try:
         if not row.body.endswith("}"):
-            raise CodecError("it is no object")  # noqa: TRY301  # what is joined below would lend it its end
+            raise CodecError("it is no object")  # what is joined below would lend it its end
         event: LedgerEvent = adapter.validate_json(_joined(row))
     except (ValidationError, ValueError) as error:
         raise CodecError(f"the body of a {row.kind} is damaged: {error}") from error

@@ -101,9 +101,7 @@ def open_epoch(connection: sqlite3.Connection, tail: Tail, start: EpochStart) ->
     events: list[Event] = []
     if last is not None and reason is None:
         events.append(EpochEnded(epoch=number, reason=UNCLEAN, at=at))
-    events.append(
-        EpochStarted(epoch=epoch, software=start.software, config_hash=start.config_hash, clean=clean, at=at)
-    )
+    events.append(EpochStarted(epoch=epoch, software=start.software, config_hash=start.config_hash, clean=clean, at=at))
     if config_hash != start.config_hash:
         detail = f"{config_hash} -> {start.config_hash}"
         events.append(Operator(who=start.author, origin=start.origin, action=CONFIGURATION, detail=detail, at=at))

@@ -87,7 +87,9 @@ def _from_archive(archived: ArchivedParts, path: Path) -> Iterator[dict[str, Any
     except FAILURES as error:
         raise explain(error, path) from error
     except (ValueError, TypeError, LookupError, AttributeError) as error:
-        raise ArchiveError(f"{path.parent / FOLDER}: an event is damaged ({error}); run linegate ledger verify") from error
+        raise ArchiveError(
+            f"{path.parent / FOLDER}: an event is damaged ({error}); run linegate ledger verify"
+        ) from error
 
 
 def read_page(

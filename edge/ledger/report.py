@@ -17,8 +17,8 @@ class VerifyReport:
     files of its archive (``archives``). ``outcomes`` counts parts by verdict or loss; ``open`` are parts that a running
     station (``running``) is judging now; ``anomalies`` are events that the ledger refused to take as what they said;
     ``images`` is how many pictures were found and matched; ``head`` is the hash of the last event in hexadecimal,
-    ``head_event`` its id. ``anchors`` were given and looked up; the chain agrees with the last of them up to
-    ``anchored``, None where there was none: what comes after it could have been cut off or written anew.
+    ``head_event`` its id. ``agreed`` are the anchors that the chain agrees with: what comes after the last of them
+    could have been cut off or written anew, and nothing here would tell.
     """
 
     problems: tuple[str, ...]
@@ -34,13 +34,17 @@ class VerifyReport:
     running: bool
     head: str
     head_event: int
-    anchors: int
-    anchored: Anchor | None
+    agreed: frozenset[Anchor]
 
     @property
     def ok(self) -> bool:
         """Whether nothing is wrong."""
         return self.problem_count == 0
+
+    @property
+    def anchored(self) -> Anchor | None:
+        """The last anchor that the chain agrees with, None where there is none."""
+        return max(self.agreed, default=None)
 
     @property
     def unanchored(self) -> int:

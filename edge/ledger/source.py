@@ -69,7 +69,9 @@ class Source:
 
     def _begin(self, archive: ArchiveFile) -> Page:
         path = self.locate(archive)
-        self._pages = _later(read_events(path), self._position) if self._position >= archive.first else read_events(path)
+        self._pages = (
+            _later(read_events(path), self._position) if self._position >= archive.first else read_events(path)
+        )
         try:
             size, sha256 = fingerprint(path)
         except ArchiveError as error:

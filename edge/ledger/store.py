@@ -230,4 +230,3 @@ def is_storage_failure(error: Exception) -> bool:
     if isinstance(error, OSError | sqlite3.OperationalError | sqlite3.InternalError | UnicodeDecodeError | LedgerError):
         return True
     return type(error) is sqlite3.DatabaseError
-

@@ -18,10 +18,10 @@ _LAST: Final = (
     "coalesce(sent_event, 0), coalesce(history_event, 0), coalesce(acked_event, 0), coalesce(loss_event, 0))"
 )
 _SETTLED: Final = "(outcome IS NOT NULL OR received_event IS NULL)"
-_DONE: Final = "(decided_event IS NULL OR sent_event IS NOT NULL OR history_event IS NOT NULL OR first_event < :hopeless)"
-_GOING: Final = (
-    f"first_event > :after AND first_event <= :upto AND {_LAST} <= :until AND {_SETTLED} AND {_DONE}"
+_DONE: Final = (
+    "(decided_event IS NULL OR sent_event IS NOT NULL OR history_event IS NOT NULL OR first_event < :hopeless)"
 )
+_GOING: Final = f"first_event > :after AND first_event <= :upto AND {_LAST} <= :until AND {_SETTLED} AND {_DONE}"
 _LEAVE: Final = f"""
     INSERT INTO sessions (session, received_trig, highest_trig, received_event)
     SELECT session, coalesce(max(trig) FILTER (WHERE received_event IS NOT NULL), -1),

@@ -92,8 +92,7 @@ def verify(
         running=running,
         head=audit.tail.digest.hex(),
         head_event=audit.tail.identity,
-        anchors=len(known),
-        anchored=max(audit.met, default=None),
+        agreed=frozenset(audit.met),
     )
 
 

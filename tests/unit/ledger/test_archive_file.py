@@ -69,7 +69,7 @@ def test_any_reader_of_csv_gets_the_same(row: EventRow) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    [b"", b"\n", b"1,received\n", b"x,received,1,1,,,,,\"{}\"," + b"0" * 64 + b"\n", to_line(chained(1)[0])[:-1]],
+    [b"", b"\n", b"1,received\n", b'x,received,1,1,,,,,"{}",' + b"0" * 64 + b"\n", to_line(chained(1)[0])[:-1]],
     ids=["empty", "blank", "short", "no number", "cut"],
 )
 def test_a_line_of_something_else_is_refused(line: bytes) -> None:

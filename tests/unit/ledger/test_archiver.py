@@ -135,7 +135,7 @@ def test_open_and_unsent_parts_stay_in_their_table(tmp_path: Path) -> None:
         ("loss", Code.ORPHAN),
         ("accept", 0),
     ]
-    assert list(export(tmp_path))[0]["views"][0]["score"] == 0.031
+    assert next(iter(export(tmp_path)))["views"][0]["score"] == 0.031
     assert verify(tmp_path).problems == ()
     archive(tmp_path)
     assert ask(tmp_path, "SELECT count(*) FROM parts") == [(0,)]
@@ -233,7 +233,7 @@ def test_sqlite_itself_refuses_to_delete_what_no_archive_holds(tmp_path: Path) -
         "DELETE FROM archives",
         "UPDATE archives SET file = 'x'",
         "INSERT INTO archives SELECT id, 1, id, hash, hash, 'x', 'x', 1 FROM events LIMIT 1",
-        "INSERT INTO archives SELECT max(last_event) + 1, max(last_event) + 1, 9, hash, hash, 'x', 'x', 1 FROM archives",
+        "INSERT INTO archives SELECT max(last_event) + 1, max(last_event) + 1, 9, hash, hash, 'x', '', 1 FROM archives",
     ):
         with pytest.raises(sqlite3.IntegrityError):
             connection.execute(statement)
@@ -246,7 +246,9 @@ def test_an_archive_that_does_not_follow_is_refused(tmp_path: Path) -> None:
     assert ledger.append(*whole_part(key(1))).wait(10)
     zero = "00" * 32
     for first, last in ((2, 3), (1, 99), (1, 3), (3, 1)):
-        event = Archived(first=first, last=last, previous=zero, digest=zero, file="x", sha256=zero, size=1, at=instant())
+        event = Archived(
+            first=first, last=last, previous=zero, digest=zero, file="x", sha256=zero, size=1, at=instant()
+        )
         ticket = ledger.append(event)
         assert not ticket.wait(10)
         assert "archive" in ticket.refusals[0]
