@@ -134,8 +134,11 @@ class Watch:
             return None
         if self._before is not None and self._before.shape != cells.shape:
             self._forget()
-        empty = self._empty
-        happening = self._begin(cells) if empty is None else self._watch(cells, empty, elapsed_ms)
+        happening = None
+        if self._empty is None:
+            self._begin(cells)
+        else:
+            happening = self._watch(cells, self._empty, elapsed_ms)
         self._before = cells
         return happening
 

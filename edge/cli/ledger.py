@@ -2,14 +2,30 @@
 
 import json
 import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
+from rich.progress import Progress
 
+from edge.cli.anchors import own_anchors, read_anchors
 from edge.cli.common import DEFAULT_CONFIG, ConfigOption, Exit, JsonOption, explained, fail, load_or_exit
+from edge.core.anchors import Anchor, AnchorError, parse_anchor
 from edge.core.codes import describe
+from edge.inspector.operating import (
+    MAX_DAYS,
+    MAX_NOTE,
+    ArchiveRequest,
+    NoteRequest,
+    OperatingError,
+    Request,
+    State,
+)
+from edge.inspector.operator_client import ask, says
 from edge.ledger.export import export
 from edge.ledger.report import VerifyReport
 from edge.ledger.verify import verify
@@ -23,12 +39,23 @@ StoreOption = Annotated[
 ]
 
 
+ArchivesOption = Annotated[
+    list[Path] | None,
+    typer.Option("--archives", metavar="DIR", help="Where files of the archive are that were moved out of the store."),
+]
+
+
 @app.command("export")
-def export_parts(config: ConfigOption = DEFAULT_CONFIG, store: StoreOption = None, as_json: JsonOption = False) -> None:
-    """Print every part, oldest first: with --json one object a line."""
+def export_parts(
+    config: ConfigOption = DEFAULT_CONFIG,
+    store: StoreOption = None,
+    archives: ArchivesOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print every part, oldest first, archived ones included: with --json one object a line."""
     directory = _directory(config, store)
     with explained():
-        for fields in export(directory):
+        for fields in export(directory, archives or ()):
             line = json.dumps(fields, separators=(",", ":"), allow_nan=False) if as_json else _line(fields)
             sys.stdout.write(line + "\n")
         sys.stdout.flush()
@@ -36,22 +63,96 @@ def export_parts(config: ConfigOption = DEFAULT_CONFIG, store: StoreOption = Non
 
 @app.command("verify")
 def verify_ledger(
-    config: ConfigOption = DEFAULT_CONFIG, store: StoreOption = None, as_json: JsonOption = False
+    config: ConfigOption = DEFAULT_CONFIG,
+    store: StoreOption = None,
+    anchor: Annotated[
+        list[str] | None, typer.Option("--anchor", metavar="ID:HASH", help="An event's hash that was noted earlier.")
+    ] = None,
+    anchors: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--anchors", metavar="PATH", help="A file of such lines, a saved state, or a folder of side-cars."
+        ),
+    ] = None,
+    archives: ArchivesOption = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Prove that the ledger is whole and every picture in its place: exit code 0; else a list of problems and 1."""
+    """Prove that the ledger is whole and every picture in its place: exit code 0; else a list of problems and 1.
+
+    Anchors prove that nobody wrote it anew: side-cars that were uploaded, or the retained state as somebody kept it.
+    """
     directory = _directory(config, store)
     with explained():
-        report = verify(directory, image_problem(directory / SPOOL_FOLDER))
+        given = _given(anchor or (), anchors or ())
+        own = frozenset(own_anchors(directory))
+        with _progress(hidden=as_json) as told:
+            check = image_problem(directory / SPOOL_FOLDER)
+            report = verify(directory, check, anchors=given | own, archives=archives or (), progress=told)
     if as_json:
-        typer.echo(json.dumps(_report_fields(report)))
+        typer.echo(json.dumps(_report_fields(report, given, own)))
     else:
         for problem in report.problems:
             typer.echo(problem)
         if report.problem_count > len(report.problems):
             typer.echo(f"and {report.problem_count - len(report.problems)} more")
         typer.echo(_summary(report))
+        for line in _reach(report, given, own):
+            typer.echo(line)
     if not report.ok:
         raise typer.Exit(Exit.FAILED)
+
+
+@app.command("archive")
+def archive_events(
+    config: ConfigOption = DEFAULT_CONFIG,
+    store: StoreOption = None,
+    keep_days: Annotated[
+        float | None,
+        typer.Option("--keep-days", min=0, max=MAX_DAYS, help="Archive what is older, instead of the configuration's."),
+    ] = None,
+) -> None:
+    """Have the running inspector move old events to compressed files now; it does so by itself when they are due."""
+    _ask(_directory(config, store), ArchiveRequest(keep_days=keep_days, says=says()))
+
+
+@app.command("note")
+def note(
+    text: Annotated[str, typer.Argument(help="The remark; it can never be changed or removed.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+    store: StoreOption = None,
+) -> None:
+    """Put a remark into the record of the running inspector, with who made it and when: a lamp changed, a drill."""
+    try:
+        request = NoteRequest(text=text, says=says())
+    except ValueError:
+        fail(f"a remark has 1 to {MAX_NOTE} characters, none of them a control character", Exit.USAGE)
+    _ask(_directory(config, store), request)
+
+
+def _ask(store: Path, request: Request) -> None:
+    try:
+        for reply in ask(store, request):
+            if reply.state in {State.FAILED, State.REFUSED}:
+                fail(reply.text)
+            typer.echo(reply.text)
+    except OperatingError as error:
+        fail(str(error))
+
+
+def _given(texts: Iterable[str], paths: Iterable[Path]) -> frozenset[Anchor]:
+    try:
+        return frozenset([*map(parse_anchor, texts), *read_anchors(paths)])
+    except AnchorError as error:
+        fail(str(error), Exit.USAGE)
+
+
+@contextmanager
+def _progress(*, hidden: bool) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar to a person at a terminal."""
+    console = Console(stderr=True)
+    with Progress(console=console, disable=hidden or not console.is_terminal, transient=True) as progress:
+        task = progress.add_task("events", total=None)
+        yield lambda done, whole: progress.update(task, completed=done, total=whole)
 
 
 def _directory(config: Path, store: Path | None) -> Path:
@@ -78,13 +179,37 @@ def _summary(report: VerifyReport) -> str:
     state = "ok" if report.ok else f"{report.problem_count} problems"
     extras = f", {report.open} being judged" if report.open else ""
     extras += f", {report.anomalies} anomalies" if report.anomalies else ""
+    extras += f", {report.archives} archives" if report.archives else ""
     return (
         f"{state}: {report.events} events, {report.parts} parts ({outcomes or 'none'}){extras}, "
-        f"{report.epochs} starts, {report.images} pictures, head {report.head[:16]}"
+        f"{report.epochs} starts, {report.images} pictures, head {report.head_event}:{report.head}"
     )
 
 
-def _report_fields(report: VerifyReport) -> dict[str, Any]:
+def _reach(report: VerifyReport, given: frozenset[Anchor], own: frozenset[Anchor]) -> Iterator[str]:
+    """Yield how far the claim reaches, and what it cannot tell."""
+    agreed, local = report.agreed & given, report.agreed & own
+    if agreed:
+        last = max(agreed).event
+        yield (
+            f"anchors: {len(agreed)} of {len(given)} agree, the last is event {last}: nothing up to it was changed. "
+            f"The {report.head_event - last} events after it could have been cut off or written anew without a trace"
+        )
+    elif not given:
+        yield (
+            "anchors: none given. What stands here was checked against itself; that nobody wrote it anew or cut off "
+            "its end is proved only by heads that were kept elsewhere: --anchor, --anchors"
+        )
+    if local:
+        yield (
+            f"side-cars in this store's own spool: {len(local)} agree, the last is event {max(local).event}; whoever "
+            "can change the ledger can change them too"
+        )
+
+
+def _report_fields(report: VerifyReport, given: frozenset[Anchor], own: frozenset[Anchor]) -> dict[str, Any]:
+    agreed, local = report.agreed & given, report.agreed & own
+    reach = max(agreed).event if agreed else None
     return {
         "ok": report.ok,
         "problems": list(report.problems),
@@ -98,4 +223,14 @@ def _report_fields(report: VerifyReport) -> dict[str, Any]:
         "images": report.images,
         "running": report.running,
         "head": report.head,
+        "head_event": report.head_event,
+        "archives": report.archives,
+        "anchors": {
+            "given": len(given),
+            "agreed": len(agreed),
+            "reach": reach,
+            "unanchored": report.head_event - (reach or 0),
+            "own_agreed": len(local),
+            "own_reach": max(local).event if local else None,
+        },
     }

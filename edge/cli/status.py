@@ -127,13 +127,8 @@ def _print(
         typer.echo(f"faults: {', '.join(state['faults'])}")
     for alarm in heard["alarms"]:
         typer.echo(f"alarm {alarm.get('name')}: {alarm.get('text')}")
-    for line in _certificates(certificates, datetime.now(UTC)):
+    for line in (*_certificates(certificates, datetime.now(UTC)), *_equipment(state)):
         typer.echo(line)
-    for name, value in state.get("models", {}).items():
-        typer.echo(f"model {name} ({value[:12]}…)")
-    wrong = [f"{count} {name}" for name, count in state.get("triggers", {}).items() if count]
-    if wrong:
-        typer.echo(f"triggers since the start: {', '.join(wrong)}")
     if ledger["ledger_error"]:
         typer.echo(f"ledger: {ledger['ledger_error']}")
         return
@@ -151,6 +146,14 @@ def _certificates(certificates: tuple[Validity, ...], now: datetime) -> Iterator
     elif certificates:
         first = min(certificates, key=lambda one: one.ends)
         yield f"certificates of the link: valid until {first.ends:%Y-%m-%d} ({first.days_left(now):.0f} days)"
+
+
+def _equipment(state: dict[str, Any]) -> Iterator[str]:
+    for name, value in state.get("models", {}).items():
+        yield f"model {name} ({value[:12]}…)"
+    wrong = [f"{count} {name}" for name, count in state.get("triggers", {}).items() if count]
+    if wrong:
+        yield f"triggers since the start: {', '.join(wrong)}"
 
 
 def _history(day: dict[str, Any]) -> Iterator[str]:
@@ -176,6 +179,9 @@ def _history(day: dict[str, Any]) -> Iterator[str]:
     else:
         state = "running" if day["running"] else "ended without a word (killed, or a power cut)"
     yield f"epoch {epoch['epoch']} since {_local(epoch['started_at'])}, {state}"
+    if head := day["head"]:
+        archived = f"up to {day['archived']} in the archive, " if day["archived"] else ""
+        yield f"record: {head['id']} events, {archived}head {head['id']}:{head['hash']}"
 
 
 def _local(utc_ms: int) -> str:

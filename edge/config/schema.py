@@ -206,11 +206,16 @@ class Line(_Table):
 
 
 class Store(_Table):
-    """``[store]``: where the ledger and the pictures are kept."""
+    """``[store]``: where the ledger and the pictures are kept.
+
+    Events stay in the ledger's file for ``ledger_days``, at most ``ledger_events``; then they move to its archive.
+    """
 
     path: AbsolutePath = Path("/var/lib/linegate")
     spool_limit: Annotated[ByteSize, WrapValidator(_size)] = ByteSize(8_000_000_000)
     jpeg_quality: Annotated[int, Field(ge=50, le=100)] = 95
+    ledger_days: Annotated[int, Field(ge=1, le=36_500)] = 90
+    ledger_events: Annotated[int, Field(ge=100_000, le=1_000_000_000)] = 10_000_000
 
 
 class Sync(_Table):

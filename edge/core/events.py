@@ -130,7 +130,7 @@ class UnearnedAccept:
     """The PLC says that it accepted a part, and the record holds no accept for it: the worst that can happen.
 
     Follows the :class:`PlcAcked` that said so, whose key it carries. ``verdict`` is what is on record (``none`` where
-    nothing is), ``reason`` a sentence for people.
+    nothing is, ``archived`` where the part has left the tables), ``reason`` a sentence for people.
     """
 
     key: PartKey
@@ -214,6 +214,24 @@ class Operator:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Archived:
+    """The events ``first`` to ``last`` are in a file of the archive, proven by reading it back.
+
+    ``previous`` is the chain's hash before ``first``, ``digest`` that of ``last``; ``sha256`` and ``size`` are the
+    file's. All hashes are lower-case hex.
+    """
+
+    first: int
+    last: int
+    previous: str
+    digest: str
+    file: str
+    sha256: str
+    size: int
+    at: Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EpochStarted:
     """The inspector started. ``clean`` says how the epoch before ended (None: there was none)."""
 
@@ -251,6 +269,7 @@ Event = (
     | Stored
     | Pruned
     | Operator
+    | Archived
     | EpochStarted
     | EpochEnded
 )

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 from camera.factory import create_source
@@ -24,8 +25,11 @@ from edge.inspector.dispatch import Dispatch
 from edge.inspector.guard import DeadlineGuard
 from edge.inspector.keeping import Keeping
 from edge.inspector.loop import InspectionLoop
+from edge.inspector.operator_desk import OperatorDesk
+from edge.inspector.operator_socket import OperatorSocket
 from edge.inspector.outbox import HistoryItem
 from edge.inspector.presence import PresenceActions, PresenceTrigger, watchable
+from edge.inspector.provenance import author_of
 from edge.inspector.reception import Reception
 from edge.inspector.recipes import Recipes, judging_hash, load_recipes, probe
 from edge.inspector.retained import Retained
@@ -34,7 +38,9 @@ from edge.inspector.timer import TimerTrigger
 from edge.inspector.trigger_counts import TriggerCounts
 from edge.inspector.verdicts import Author
 from edge.ledger import EpochOpening, Ledger
+from edge.ledger.archiver import Archiver
 from edge.ledger.reader import last_unearned
+from edge.ledger.retention import Retention
 from edge.line.link import Link, LinkEvents, Message
 from edge.line.mqtt import MqttLink
 from edge.line.settings import LinkSettings, check, station_client_id
@@ -66,6 +72,8 @@ class Inspector:
     audit: AckAudit
     link_alarm: LinkAlarm
     certificates: CertificateWatch
+    archiver: Archiver
+    operators: OperatorSocket
 
 
 def refuse_unsafe(config: Config, sources: Mapping[str, Source]) -> None:
@@ -135,7 +143,7 @@ def build(loaded: LoadedConfig, stack: ExitStack, adapters: Adapters) -> Inspect
 
     # No camera can be commissioned yet, so every verdict says sim = 1 and no PLC of a live line acts on an accept.
     author = Author(config_hash=judging_hash(loaded.sha256, recipes), software=software_version(), simulated=True)
-    opening = _start_epoch(ledger, author)
+    opening = _start_epoch(ledger, author, loaded.path)
     settings = replace(settings, will=(wire.STATE, offline_state(opening.epoch)))
     parts = _Opened(sources=sources, recipes=recipes, ledger=ledger, spool=spool, author=author, opening=opening)
     return _compose(config, parts, partial(adapters.link, settings))
@@ -153,8 +161,11 @@ class _Opened:
     opening: EpochOpening
 
 
-def _start_epoch(ledger: Ledger, author: Author) -> EpochOpening:
-    opening = ledger.start_epoch(software=author.software, config_hash=author.config_hash, at=clock.now())
+def _start_epoch(ledger: Ledger, author: Author, configuration: Path) -> EpochOpening:
+    who, origin = author_of(configuration)
+    opening = ledger.start_epoch(
+        software=author.software, config_hash=author.config_hash, at=clock.now(), author=who, origin=origin
+    )
     if opening.clean is False:
         _LOG.warning("the last epoch did not end in order; %d parts without a verdict are losses now", opening.orphans)
     return opening
@@ -207,6 +218,8 @@ def _compose(config: Config, opened: _Opened, make_link: Callable[[LinkEvents], 
         afterwards=keeping.keep,
         probe=lambda: probe(recipes),
     )
+    store = config.store
+    archiver = Archiver(ledger, store.path, Retention(days=store.ledger_days, events=store.ledger_events))
     return Inspector(
         ledger=ledger,
         station=station,
@@ -221,6 +234,8 @@ def _compose(config: Config, opened: _Opened, make_link: Callable[[LinkEvents], 
         audit=audit,
         link_alarm=link_alarm,
         certificates=CertificateWatch(_link_settings(config), alarms),
+        archiver=archiver,
+        operators=OperatorSocket(store.path, OperatorDesk(ledger, archiver).serve),
     )
 
 

@@ -67,6 +67,8 @@ def _start(inspector: Inspector) -> None:
     inspector.link.open()
     if inspector.own_trigger:
         inspector.own_trigger.start()
+    inspector.archiver.start()
+    inspector.operators.start()
 
 
 def _stop(inspector: Inspector, *, reason: str) -> None:
@@ -77,9 +79,12 @@ def _stop(inspector: Inspector, *, reason: str) -> None:
     inspector.reception.close()
     finished = inspector.loop.stop(FINISH_S)
     inspector.guard.settle()
-    inspector.link.close((wire.STATE, offline_state(inspector.station.identity.epoch)))
+    farewell = offline_state(inspector.station.identity.epoch, inspector.ledger.head)
+    inspector.link.close((wire.STATE, farewell))
     inspector.guard.stop()
     inspector.keeping.close(FINISH_S)
+    inspector.operators.stop()
+    inspector.archiver.stop()
     ending = reason if finished else f"{reason}; the part in hand was given up"
     inspector.ledger.close(ending, clock.now(), dict(inspector.reception.counts))
 

@@ -52,6 +52,7 @@ class Keeping:
                     reason=reason,
                     station=self._station,
                     software=self._author.software,
+                    anchor=self._ledger.head,
                 )
             )
 

@@ -7,7 +7,8 @@ from importlib.metadata import version
 from typing import Final
 
 from camera.source import Source, SourceState
-from edge.core import wire
+from edge.core import anchors, wire
+from edge.core.anchors import Anchor
 from edge.core.types import Fault
 from edge.inspector.alarms import Alarm, Alarms
 from edge.inspector.recipes import Recipes
@@ -15,6 +16,9 @@ from edge.ledger import Ledger
 
 LOOP_ALIVE_NS: Final = 4_000_000_000
 """A loop that has not moved for this long makes the station not ready; no single wait of its stages is as long."""
+
+ANCHOR_NS: Final = 60_000_000_000
+"""So often the ledger's head is published while parts come."""
 
 EARLIEST_PLAUSIBLE_S: Final = 1_767_225_600
 """1 January 2026: a clock before it was never set. It is told as a fault but stops no line."""
@@ -48,6 +52,8 @@ class Station:
         self._recipes = recipes
         self._ledger = ledger
         self._alarms = alarms
+        self._anchor: Anchor | None = None
+        self._anchored_ns = 0
         self.loop_alive_ns = 0
         self.stopping = False
         self.triggers: Mapping[str, int] = {}
@@ -105,10 +111,19 @@ class Station:
                 "versions": {"linegate": self.identity.software, "contract": wire.VERSION},
                 "live": int(self.identity.live),
                 "triggers": dict(self.triggers),
+                anchors.KEY: None if (anchor := self._recent_anchor()) is None else anchor.fields(),
             }
         )
 
+    def _recent_anchor(self) -> Anchor | None:
+        """Return the ledger's head of a while ago: each change of the state is published, and parts change the head."""
+        present = time.monotonic_ns()
+        if self._anchor is None or present - self._anchored_ns >= ANCHOR_NS:
+            self._anchor, self._anchored_ns = self._ledger.head, present
+        return self._anchor
 
-def offline_state(epoch: int) -> bytes:
-    """Return the retained state of a station that is not there, which is also the Last Will."""
-    return wire.encode({"online": 0, "ready": 0, "epoch": epoch})
+
+def offline_state(epoch: int, anchor: Anchor | None = None) -> bytes:
+    """Return the retained state of a station that is not there, which without an anchor is also the Last Will."""
+    head = {} if anchor is None else {anchors.KEY: anchor.fields()}
+    return wire.encode({"online": 0, "ready": 0, "epoch": epoch} | head)

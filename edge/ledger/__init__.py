@@ -2,6 +2,7 @@
 
 from edge.ledger.epochs import EpochOpening, Unsent
 from edge.ledger.errors import (
+    ArchiveError,
     LedgerBacklogError,
     LedgerClosedError,
     LedgerCorruptError,
@@ -17,6 +18,7 @@ from edge.ledger.ledger import Ledger
 from edge.ledger.writer import Ticket
 
 __all__ = [
+    "ArchiveError",
     "EpochOpening",
     "Ledger",
     "LedgerBacklogError",

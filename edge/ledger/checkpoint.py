@@ -1,7 +1,8 @@
 """Moving the write-ahead log into the ledger's file, on a thread and a connection of its own.
 
 A passive checkpoint from another connection never makes a commit wait for a lock; asked for when the line pauses, it
-does not compete with one for the disk either.
+does not compete with one for the disk either. On a line without pauses it runs beside the commits and leaves to the
+writer only the little that came in meanwhile.
 """
 
 import logging
@@ -17,14 +18,18 @@ from edge.ledger.schema import connect_writer
 WORTH_EVENTS: Final = 200
 """So many events in the write-ahead log, about a megabyte, are worth a checkpoint in a pause of the line."""
 LIMIT_EVENTS: Final = 5_000
-"""With so many, some 36 megabytes at one part a commit, the writer itself checkpoints, pause or not."""
+"""With so many, some 36 megabytes at one part a commit, a checkpoint runs beside the line, pause or not."""
+LEFT_EVENTS: Final = 250
+"""What came in meanwhile, at most two megabytes, the writer moves itself: only then does the log start anew."""
+STALL_EVENTS: Final = 50_000
+"""With so many the writer moves whatever there is, lest the log fill the disk."""
 STOP_S: Final = 1.0
 
 logger = logging.getLogger(__name__)
 
 
 class Checkpointer:
-    """Counts the events since the last whole checkpoint and runs the next when asked to.
+    """Counts the events that are in the log alone, and those since it began anew, and moves them when asked to.
 
     One that fails, or leaves something because a reader or the writer was at work, is made good by the next.
     """
@@ -33,8 +38,9 @@ class Checkpointer:
         self._path = path
         self._lock = threading.Lock()
         self._events = 0
+        self._log = 0
         self.left_bytes = 0
-        """How much of the write-ahead log the last checkpoint had to leave, because a reader still needs it."""
+        """How much of the write-ahead log the last checkpoint had to leave: a reader needs it, or it came since."""
         self._wanted = threading.Event()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="ledger-checkpoint", daemon=True)
@@ -45,21 +51,26 @@ class Checkpointer:
         """Whether a pause should be used."""
         return self._events >= WORTH_EVENTS
 
-    @property
-    def overdue(self) -> bool:
-        """Whether the writer should not go on before a checkpoint."""
-        return self._events >= LIMIT_EVENTS
-
     def note(self, events: int) -> None:
-        """Count events that were committed."""
+        """Count events that were committed, or rows that were let go."""
         with self._lock:
             self._events += events
+            self._log += events
+            overdue = self._log >= LIMIT_EVENTS and self._events > LEFT_EVENTS
+        if overdue:
+            self.ask()
+
+    @property
+    def due_on_the_writer(self) -> bool:
+        """Whether the writer should run what is left of a checkpoint now."""
+        with self._lock:
+            return self._log >= (LIMIT_EVENTS if self._events <= LEFT_EVENTS else STALL_EVENTS)
 
     def ask(self) -> None:
         """Checkpoint soon, on the other thread."""
         self._wanted.set()
 
-    def run(self, connection: sqlite3.Connection) -> None:
+    def run(self, connection: sqlite3.Connection, *, on_the_writer: bool = False) -> None:
         """Checkpoint now, on this thread and connection.
 
         Raises:
@@ -71,9 +82,12 @@ class Checkpointer:
             return
         (page,) = connection.execute("PRAGMA page_size").fetchone()
         self.left_bytes = (frames - moved) * page
-        if frames == moved:
-            with self._lock:
-                self._events -= events
+        if frames != moved:
+            return
+        with self._lock:
+            self._events = max(0, self._events - events)
+            if on_the_writer or not self._events:
+                self._log = 0  # nothing came in meanwhile: the next commit begins at the log's start
 
     def stop(self) -> None:
         """Stop after the checkpoint under way, waiting at most a second."""

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from edge.core.codes import Code
-from edge.core.events import EpochEnded, EpochStarted, Event, Instant, Loss, PartKey
+from edge.core.events import EpochEnded, EpochStarted, Event, Instant, Loss, Operator, PartKey
 from edge.core.types import Decision
 from edge.ledger.parts import Part
 from edge.ledger.record import PART_COLUMNS, Tail, record
 
 UNCLEAN: Final = "unclean"
+CONFIGURATION: Final = "configuration"
+"""The operator's action that a start finds: the hash of what judging was set by is another than before."""
 MAX_UNSENT: Final = 10_000
 """At most this many unsent verdicts, the newest, are handed out at a start."""
 
@@ -30,8 +32,9 @@ _SESSIONS: Final = """
             AND (known.received_event IS NOT NULL OR known.loss_event IS NOT NULL) ORDER BY trig DESC LIMIT 1),
         (SELECT received_event FROM parts AS taken WHERE taken.session = numbers.session
             AND taken.received_event IS NOT NULL ORDER BY trig DESC LIMIT 1) AS last
-    FROM numbers WHERE last IS NOT NULL ORDER BY last
+    FROM numbers WHERE session IS NOT NULL
 """
+_GONE: Final = "SELECT session, highest_trig, received_event FROM sessions WHERE session > 0"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,22 +75,36 @@ class EpochOpening:
     sessions: tuple[tuple[int, int], ...]
 
 
-def open_epoch(
-    connection: sqlite3.Connection, tail: Tail, *, software: str, config_hash: str, at: Instant
-) -> tuple[Tail, EpochOpening]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpochStart:
+    """What a start is known by; ``author`` and ``origin`` tell who changed the configuration, if it did change."""
+
+    software: str
+    config_hash: str
+    at: Instant
+    author: str
+    origin: str
+
+
+def open_epoch(connection: sqlite3.Connection, tail: Tail, start: EpochStart) -> tuple[Tail, EpochOpening]:
     """Close the last epoch, turn its orphans into losses and start the next one, in the caller's transaction.
 
     Raises:
         sqlite3.Error: the storage failed.
     """
-    last = connection.execute("SELECT epoch, reason FROM epochs ORDER BY epoch DESC LIMIT 1").fetchone()
-    number, reason = (0, UNCLEAN) if last is None else last
+    at = start.at
+    query = "SELECT epoch, reason, config_hash FROM epochs ORDER BY epoch DESC LIMIT 1"
+    last = connection.execute(query).fetchone()
+    number, reason, config_hash = (0, UNCLEAN, start.config_hash) if last is None else last
     epoch = number + 1
     clean = None if last is None else reason is not None and reason != UNCLEAN
     events: list[Event] = []
     if last is not None and reason is None:
         events.append(EpochEnded(epoch=number, reason=UNCLEAN, at=at))
-    events.append(EpochStarted(epoch=epoch, software=software, config_hash=config_hash, clean=clean, at=at))
+    events.append(EpochStarted(epoch=epoch, software=start.software, config_hash=start.config_hash, clean=clean, at=at))
+    if config_hash != start.config_hash:
+        detail = f"{config_hash} -> {start.config_hash}"
+        events.append(Operator(who=start.author, origin=start.origin, action=CONFIGURATION, detail=detail, at=at))
     orphans = _select(connection, "WHERE outcome IS NULL AND received_event IS NOT NULL ORDER BY first_event")
     events += [
         Loss(
@@ -109,21 +126,31 @@ def open_epoch(
         "WHERE decided_event IS NOT NULL AND sent_event IS NULL AND history_event IS NULL "
         f"ORDER BY first_event DESC LIMIT {MAX_UNSENT}",
     )
-    (last_auto,) = connection.execute("SELECT max(trig) FROM parts WHERE session = 0").fetchone()
     opening = EpochOpening(
         epoch=epoch,
         clean=clean,
         orphans=len(orphans),
         unsent=tuple(_unsent(part) for part in reversed(unsent)),
-        last_auto_trig=last_auto or 0,
+        last_auto_trig=_last_auto_trig(connection),
         sessions=_sessions(connection),
     )
     return tail, opening
 
 
 def _sessions(connection: sqlite3.Connection) -> tuple[tuple[int, int], ...]:
-    rows = connection.execute(_SESSIONS).fetchall()
-    return tuple((session, highest) for session, highest, _ in rows)
+    """Return every session of which a part was received, by its last receipt, with its highest number."""
+    known: dict[int, tuple[int, int]] = {}
+    for session, highest, last in (*connection.execute(_SESSIONS), *connection.execute(_GONE)):
+        before = known.get(session, (0, 0))
+        known[session] = max(before[0], highest or 0), max(before[1], last or 0)
+    taken = sorted((last, session, highest) for session, (highest, last) in known.items() if last)
+    return tuple((session, highest) for _, session, highest in taken)
+
+
+def _last_auto_trig(connection: sqlite3.Connection) -> int:
+    (present,) = connection.execute("SELECT max(trig) FROM parts WHERE session = 0").fetchone()
+    gone = connection.execute("SELECT highest_trig FROM sessions WHERE session = 0").fetchone()
+    return max(present or 0, gone[0] if gone else 0)
 
 
 def _select(connection: sqlite3.Connection, condition: str) -> list[Part]:

@@ -51,6 +51,10 @@ class LedgerBacklogError(LedgerError):
     """Too many events wait for a store that does not take them; the events offered were not queued."""
 
 
+class ArchiveError(LedgerError):
+    """A file of the archive is missing, is not what the ledger says, or cannot be read or written."""
+
+
 class LedgerClosedError(LedgerError):
     """The ledger is not open for events: no epoch was started, or it was closed."""
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from edge.core.anchors import Anchor
 from edge.core.events import EpochEnded, EpochStarted, Event, Instant
-from edge.ledger.epochs import EpochOpening, open_epoch
+from edge.ledger.epochs import EpochOpening, EpochStart, open_epoch
 from edge.ledger.errors import LedgerClosedError, LedgerError
 from edge.ledger.lock import StoreLock
 from edge.ledger.schema import FILE_NAME
@@ -54,6 +55,12 @@ class Ledger:
         return self._store.epoch
 
     @property
+    def head(self) -> Anchor | None:
+        """The last event that is on disk; None before there is one. Asked for by any thread."""
+        identity, digest = self._store.tail
+        return Anchor(event=identity, digest=digest.hex()) if identity else None
+
+    @property
     def healthy(self) -> bool:
         """Whether events reach the disk: False while commits fail, or where one has waited for more than a second."""
         return self._writer is not None and not self._closed and self._writer.healthy
@@ -68,10 +75,14 @@ class Ledger:
         """How many events are queued and not on disk yet."""
         return 0 if self._writer is None else self._writer.waiting
 
-    def start_epoch(self, *, software: str, config_hash: str, at: Instant) -> EpochOpening:
+    def start_epoch(
+        self, *, software: str, config_hash: str, at: Instant, author: str = "unknown", origin: str = "unknown"
+    ) -> EpochOpening:
         """Close what the last epoch left open and start the next, in one transaction, before any event is taken.
 
-        Returns only when it is on disk. Received parts without a verdict become losses (code ORPHAN).
+        Returns only when it is on disk. Received parts without a verdict become losses (code ORPHAN). Where the
+        configuration's hash is not that of the last epoch, an operator's action says so, done by ``author`` from
+        ``origin`` as far as that is known.
 
         Raises:
             LedgerClosedError: an epoch was started already, or the ledger was closed.
@@ -79,9 +90,8 @@ class Ledger:
         """
         if self._writer is not None or self._closed:
             raise LedgerClosedError(f"{self._store.path}: one epoch per opening; open the ledger again")
-        opening = self._store.transact(
-            lambda connection, tail: open_epoch(connection, tail, software=software, config_hash=config_hash, at=at)
-        )
+        start = EpochStart(software=software, config_hash=config_hash, at=at, author=author, origin=origin)
+        opening = self._store.transact(lambda connection, tail: open_epoch(connection, tail, start))
         self._store.epoch = opening.epoch
         self._writer = Writer(self._store, self._limit)
         return opening

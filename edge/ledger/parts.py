@@ -67,6 +67,15 @@ def key_of(event: PartEvent) -> tuple[int, int]:
     return source.session, source.trig
 
 
+def last_event(part: Part) -> int:
+    """Return the id of the last event that changed a part."""
+    named = (
+        part.received_event, part.decided_event, part.overruled_event, part.sent_event, part.history_event,
+        part.acked_event, part.loss_event,
+    )  # fmt: skip
+    return max(part.first_event, *(event or 0 for event in named))
+
+
 def fold(part: Part | None, identity: int, event: PartEvent) -> Part:
     """Return the part after the event with this id; ``part`` is None where no event named it before.
 

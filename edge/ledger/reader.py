@@ -6,7 +6,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
+from edge.core.anchors import Anchor
 from edge.core.types import Decision
+from edge.ledger.archives import archived_until
 from edge.ledger.errors import FAILURES, LedgerCorruptError, explain
 from edge.ledger.export import LAST_PARTS, read_page
 from edge.ledger.lock import is_held
@@ -26,7 +28,8 @@ def counts(directory: Path, since_utc_ms: int) -> dict[str, Any]:
         without a verdict now; ``running``: whether an inspector holds the store; ``epoch``: of the last start its
         ``epoch``, ``started_at``, ``software``, ``config_hash``, ``ended_at`` and ``reason`` (both None while it runs,
         or if it died), None where there was none; ``unearned``: parts that the PLC says it accepted without an accept
-        on record.
+        on record; ``head``: ``id`` and ``hash`` of the last event, an anchor, None where there is none; ``archived``:
+        the last event that is in the archive, 0 where none is.
 
     Raises:
         LedgerError: there is no ledger, or it cannot be read.
@@ -48,6 +51,8 @@ def counts(directory: Path, since_utc_ms: int) -> dict[str, Any]:
                 "ORDER BY epoch DESC LIMIT 1"
             ).fetchone()
             (unearned,) = connection.execute(_UNEARNED.format("count(*)"), (first * QUARTER_MS,)).fetchone()
+            head = connection.execute("SELECT id, lower(hex(hash)) FROM head").fetchone()
+            archived = archived_until(connection)
             for outcome, code, parts in rows:
                 outcomes[outcome] += parts
                 codes[str(code)] += parts
@@ -64,6 +69,8 @@ def counts(directory: Path, since_utc_ms: int) -> dict[str, Any]:
         "running": is_held(directory),
         "epoch": None if last is None else dict(zip(names, last, strict=True)),
         "unearned": unearned,
+        "head": None if head is None else Anchor(event=head[0], digest=head[1]).fields(),
+        "archived": archived,
     }
 
 

@@ -4,6 +4,7 @@ import sqlite3
 from typing import Any, Final, NamedTuple
 
 from edge.core.events import (
+    Archived,
     Decided,
     EpochEnded,
     EpochStarted,
@@ -16,6 +17,7 @@ from edge.core.events import (
     Stored,
     UnearnedAccept,
 )
+from edge.ledger.archives import archived_trig, check_archived, put_on_record
 from edge.ledger.codec import GENESIS, CodecError, LedgerEvent, Row, anomaly, chain, encode
 from edge.ledger.parts import ConflictError, Part, PartEvent, fold, key_of, unearned
 from edge.ledger.schema import QUARTER_MS
@@ -34,6 +36,7 @@ _TALLY: Final = (
     "INSERT INTO tallies (quarter, outcome, code, parts) VALUES (?, ?, ?, ?) "
     "ON CONFLICT (quarter, outcome, code) DO UPDATE SET parts = parts + excluded.parts"
 )
+ARCHIVED: Final = "archived"
 _PART_EVENTS: Final = (Received, Decided, Overruled, Sent, PlcAcked, Loss)
 
 
@@ -64,7 +67,8 @@ def find_part(connection: sqlite3.Connection, key: tuple[int, int]) -> Part | No
 def record(connection: sqlite3.Connection, tail: Tail, event: LedgerEvent, epoch: int) -> tuple[Tail, str | None]:
     """Append one event; where it contradicts the record, append an anomaly that holds it instead.
 
-    An ack that claims an accept which is not on record is appended as what it is, and an event after it says so.
+    An ack that claims an accept which is not on record, or whose part has left the table, is followed by an event that
+    says so: nobody can answer for that part.
 
     Returns:
         The new tail, and what the record says against the event (None: nothing).
@@ -75,16 +79,23 @@ def record(connection: sqlite3.Connection, tail: Tail, event: LedgerEvent, epoch
     identity = tail.identity + 1
     refusal = None
     before = after = None
+    claim = event if isinstance(event, PlcAcked) else None
     try:
         row = encode(event)
         if isinstance(event, _PART_EVENTS):
             before = find_part(connection, key_of(event))
+            if before is None:
+                _check_not_archived(connection, key_of(event))
             after = fold(before, identity, event)
             _check_epoch(event, epoch)
         elif isinstance(event, Stored) and find_part(connection, (event.key.session, event.key.trig)) is None:
             raise ConflictError("a picture of a part that is not on record")  # noqa: TRY301  # one place refuses
+        elif isinstance(event, Archived):
+            check_archived(connection, event)
     except (CodecError, ConflictError) as error:
         refusal = str(error)
+        if isinstance(error, CodecError):
+            claim = None
         event = anomaly(event, refusal)
         row = encode(event)
         after = None
@@ -93,16 +104,24 @@ def record(connection: sqlite3.Connection, tail: Tail, event: LedgerEvent, epoch
         _write_part(connection, before, after)
     elif not isinstance(event, _PART_EVENTS):
         _project(connection, identity, event)
-    if isinstance(event, PlcAcked) and (reason := unearned(before, event, epoch)) is not None:
-        verdict = "none" if before is None or before.outcome is None else before.outcome
-        told = encode(UnearnedAccept(key=event.key, verdict=verdict, reason=reason, at=event.at))
-        tail, refusal = _insert(connection, tail, tail.identity + 1, told), reason
+    if claim is not None and (contradiction := unearned(before, claim, epoch)) is not None:
+        verdict = ARCHIVED if refusal else "none" if before is None or before.outcome is None else before.outcome
+        refusal = refusal or contradiction
+        told = encode(UnearnedAccept(key=claim.key, verdict=verdict, reason=refusal, at=claim.at))
+        tail = _insert(connection, tail, tail.identity + 1, told)
     return tail, refusal
 
 
 def _check_epoch(event: PartEvent, epoch: int) -> None:
     if isinstance(event, Received) and event.key.epoch != epoch:
         raise ConflictError(f"received in epoch {event.key.epoch}, but this is epoch {epoch}")
+
+
+def _check_not_archived(connection: sqlite3.Connection, key: tuple[int, int]) -> None:
+    """Refuse what names a part that has left the table: nothing may add to it, nor begin it anew."""
+    session, trig = key
+    if trig <= archived_trig(connection, session):
+        raise ConflictError("the parts of its session up to this number are settled and in the archive")
 
 
 def _insert(connection: sqlite3.Connection, tail: Tail, identity: int, row: Row) -> Tail:
@@ -113,7 +132,7 @@ def _insert(connection: sqlite3.Connection, tail: Tail, identity: int, row: Row)
 
 def _write_part(connection: sqlite3.Connection, before: Part | None, after: Part) -> None:
     connection.execute(_UPSERT_PART, after)
-    old, new = _bucket(before), _bucket(after)
+    old, new = bucket(before), bucket(after)
     if old != new:
         if old is not None:
             connection.execute(_TALLY, (*old, -1))
@@ -121,7 +140,8 @@ def _write_part(connection: sqlite3.Connection, before: Part | None, after: Part
             connection.execute(_TALLY, (*new, 1))
 
 
-def _bucket(part: Part | None) -> tuple[int, str, int] | None:
+def bucket(part: Part | None) -> tuple[int, str, int] | None:
+    """Return the quarter hour, outcome and code that a part counts under, None while it has no outcome."""
     if part is None or part.outcome is None:
         return None
     return part.first_at // QUARTER_MS, part.outcome, part.code or 0
@@ -141,6 +161,9 @@ def _project(connection: sqlite3.Connection, identity: int, event: LedgerEvent) 
         case Pruned():
             statement = "UPDATE images SET pruned_event = ? WHERE path = ? AND pruned_event IS NULL"
             values = (identity, event.path)
+        case Archived():
+            put_on_record(connection, identity, event)
+            return
         case EpochStarted():
             statement = (
                 "INSERT INTO epochs (epoch, started_event, started_at, software, config_hash) VALUES (?, ?, ?, ?, ?)"

@@ -8,9 +8,14 @@ written in the same transaction, so that a lookup costs the same at ten million 
 - ``parts``: one row per (session, trig), by the id of the first event that named it: :class:`edge.ledger.parts.Part`.
 - ``images``: one row per stored picture.
 - ``tallies``: verdicts and losses by quarter hour of first receipt (every time zone's midnight falls on one).
+- ``archives``: one row per file that holds events which this one has let go or is about to. Only what stands there may
+  be deleted from ``events``, and with it, from ``parts`` and ``images``, what can no longer change.
+- ``sessions``: what is left of a session's parts that have gone: the highest trigger received, the highest accounted
+  for, the last receipt.
 """
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
@@ -78,7 +83,31 @@ _VERSION_1: Final = (
 # Also a new version because of new kinds of event, which older software would take for damage.
 _VERSION_2: Final = ("CREATE INDEX events_unearned ON events (utc_ms) WHERE kind = 'unearned_accept'",)
 
-MIGRATIONS: Final = (_VERSION_1, _VERSION_2)
+_VERSION_3: Final = (
+    """CREATE TABLE archives (
+        last_event INTEGER PRIMARY KEY, first_event INTEGER NOT NULL UNIQUE, recorded_event INTEGER NOT NULL UNIQUE,
+        previous BLOB NOT NULL, hash BLOB NOT NULL, file TEXT NOT NULL UNIQUE, sha256 TEXT NOT NULL,
+        size INTEGER NOT NULL
+    ) STRICT""",
+    """CREATE TRIGGER archives_never_change BEFORE UPDATE ON archives
+        BEGIN SELECT raise(ABORT, 'the list of archives is append-only'); END""",
+    """CREATE TRIGGER archives_never_go BEFORE DELETE ON archives
+        BEGIN SELECT raise(ABORT, 'the list of archives is append-only'); END""",
+    """CREATE TRIGGER archives_in_order BEFORE INSERT ON archives
+        WHEN NEW.first_event IS NOT (SELECT coalesce(max(last_event), 0) + 1 FROM archives)
+            OR NEW.hash IS NOT (SELECT hash FROM events WHERE id = NEW.last_event AND id >= NEW.first_event)
+        BEGIN SELECT raise(ABORT, 'an archive goes on where the last one ended, and ends with an event'); END""",
+    """CREATE TABLE sessions (
+        session INTEGER PRIMARY KEY, received_trig INTEGER NOT NULL, highest_trig INTEGER NOT NULL,
+        received_event INTEGER NOT NULL
+    ) STRICT""",
+    "DROP TRIGGER events_never_go",
+    """CREATE TRIGGER events_never_go BEFORE DELETE ON events
+        WHEN OLD.id > (SELECT coalesce(max(last_event), 0) FROM archives)
+        BEGIN SELECT raise(ABORT, 'the ledger is append-only'); END""",
+)
+
+MIGRATIONS: Final = (_VERSION_1, _VERSION_2, _VERSION_3)
 """The statements that lead from version N to N + 1, each step in one transaction. Never edited, only added to."""
 
 VERSION: Final = len(MIGRATIONS)
@@ -166,6 +195,22 @@ def _check(connection: sqlite3.Connection, path: Path) -> int:
             f"{path}: version {version}, this software knows {VERSION}; install the newer linegate that wrote it"
         )
     return int(version)
+
+
+def expected_schema() -> dict[str, str]:
+    """Return every table, index and trigger of a ledger of this version by its name, with the SQL that made it."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        _migrate(connection, 0)
+        return read_schema(connection)
+
+
+def read_schema(connection: sqlite3.Connection) -> dict[str, str]:
+    """Return what :func:`expected_schema` does, of an open ledger.
+
+    Raises:
+        sqlite3.Error: the storage failed.
+    """
+    return dict(connection.execute("SELECT name, coalesce(sql, '') FROM sqlite_schema"))
 
 
 def _migrate(connection: sqlite3.Connection, version: int) -> None:

@@ -1,17 +1,19 @@
 """The ledger's file as its one writer sees it: batches of events in, each wholly on disk or not at all."""
 
-import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from edge.core.events import Event
+from edge.core.events import Archived, Event
+from edge.ledger.archive_file import sync_folder
+from edge.ledger.archives import archived_until
 from edge.ledger.codec import anomaly
 from edge.ledger.errors import FAILURES, LedgerCorruptError, LedgerError, explain
 from edge.ledger.record import Tail, read_tail, record, write_tail
 from edge.ledger.schema import connect_writer
+from edge.ledger.tidying import Tidying
 
 Result = TypeVar("Result")
 
@@ -38,11 +40,18 @@ class Store:
         try:
             self._file = self._identity()
             self.tail = read_tail(self._connection)
-            _sync_directory(path.parent)
+            archived = archived_until(self._connection)
+            sync_folder(path.parent)  # the file's name itself must survive a power cut
         except FAILURES as error:
             self.close()
             raise explain(error, path) from error
         self._attempt: _Attempt | None = None
+        self._tidying = Tidying(archived) if archived else None
+
+    @property
+    def untidy(self) -> bool:
+        """Whether rows are here that an archive holds."""
+        return self._tidying is not None
 
     def transact(self, work: Callable[[sqlite3.Connection, Tail], tuple[Tail, Result]]) -> Result:
         """Run ``work`` in one durable transaction; it returns the new tail and its result.
@@ -76,7 +85,9 @@ class Store:
         try:
             connection = self._begin()
             if self._attempt is not None:
-                return self._recovered(connection, self._attempt)
+                refusals = self._recovered(connection, self._attempt)
+                self._note_archives(batch, refusals)
+                return refusals
             try:
                 tail, refusals = self._append(connection, batch, careful=False)
             except Exception as error:
@@ -95,7 +106,29 @@ class Store:
             self._abandon()
             raise
         self.tail, self._attempt = tail, None
+        self._note_archives(batch, refusals)
         return refusals
+
+    def tidy(self) -> None:
+        """Let go of a few rows that an archive holds, in one short transaction; while :attr:`untidy`, there are more.
+
+        It needs no flush of its own: what a power cut brings back is let go of again.
+
+        Raises:
+            LedgerError: the storage failed; nothing of this call is lost or done.
+        """
+        tidying = self._tidying
+        if tidying is None:
+            return
+        self._tidying = Tidying(tidying.until)
+        connection = self._begin(flush=False)
+        try:
+            more = tidying.step(connection)
+            connection.execute("COMMIT")
+        except FAILURES as error:
+            self._abandon()
+            raise explain(error, self.path) from error
+        self._tidying = tidying if more else None
 
     def checkpoint(self, run: Callable[[sqlite3.Connection], None]) -> None:
         """Have the write-ahead log moved now; a failure of the storage is left for the next commit to find."""
@@ -107,13 +140,19 @@ class Store:
         """Close the file; SQLite moves the write-ahead log into it where it can."""
         self._abandon()
 
-    def _begin(self) -> sqlite3.Connection:
+    def _note_archives(self, batch: Sequence[Event], refusals: Sequence[str | None]) -> None:
+        for event, refusal in zip(batch, refusals, strict=True):
+            if isinstance(event, Archived) and refusal is None:
+                self._tidying = Tidying(event.last)
+
+    def _begin(self, *, flush: bool = True) -> sqlite3.Connection:
         """Begin a transaction on the file that this process opened, with the tail that it left."""
         try:
             if self._identity() != self._file:
                 raise self._foreign("was replaced")
             if self._connection is None:
                 self._connection = connect_writer(self.path, create=False)
+            self._connection.execute(f"PRAGMA synchronous = {'FULL' if flush else 'NORMAL'}")
             self._connection.execute("BEGIN IMMEDIATE")
             tail = read_tail(self._connection)
         except FAILURES as error:
@@ -191,12 +230,3 @@ def is_storage_failure(error: Exception) -> bool:
     if isinstance(error, OSError | sqlite3.OperationalError | sqlite3.InternalError | UnicodeDecodeError | LedgerError):
         return True
     return type(error) is sqlite3.DatabaseError
-
-
-def _sync_directory(directory: Path) -> None:
-    """Make the file's name itself survive a power cut."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -2,33 +2,50 @@
 
 import sqlite3
 import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Final
 
+from edge.core.anchors import Anchor
+from edge.ledger.archive_file import FOLDER
 from edge.ledger.audit import Audit
 from edge.ledger.errors import FAILURES, LedgerCorruptError, explain
 from edge.ledger.lock import is_held
 from edge.ledger.pictures import ImageCheck, check_images
 from edge.ledger.report import Findings, VerifyReport
-from edge.ledger.schema import FILE_NAME, QUARTER_MS, connect_reader
+from edge.ledger.schema import FILE_NAME, QUARTER_MS, connect_reader, expected_schema, read_schema
+from edge.ledger.source import Source
 
-PAGE: Final = 1000
 OPEN_MS: Final = 30_000
 """A running station may owe a part its verdict for as long as this."""
-_TRIGGERS: Final = frozenset({"events_in_order", "events_never_change", "events_never_go"})
 _COUNTED: Final = (
     f"SELECT first_at / {QUARTER_MS}, outcome, coalesce(code, 0), count(*) FROM parts WHERE outcome IS NOT NULL "  # noqa: S608  # a constant
     "GROUP BY 1, 2, 3"
 )
 
+_TRIGGER: Final = "CREATE TRIGGER"
 
-def verify(directory: Path, image_check: ImageCheck | None = None) -> VerifyReport:
-    """Check a store's ledger, and its pictures where ``image_check`` is given; may run beside a running station.
+Progress = Callable[[int, int], None]
+"""Told how many events were checked and how many there are."""
+
+
+def verify(
+    directory: Path,
+    image_check: ImageCheck | None = None,
+    *,
+    anchors: Iterable[Anchor] = (),
+    archives: Iterable[Path] = (),
+    progress: Progress | None = None,
+) -> VerifyReport:
+    """Check a store's ledger with its archive, and its pictures where ``image_check`` is given.
 
     Everything is recomputed from the events; the tables made from them are compared with that. Memory does not grow
-    with the ledger. Beside a running station, SQLite's own check of the file and the day's counts are left out, and
-    parts that are being judged are no problem.
+    with the ledger. ``anchors`` must agree with the chain. Files of the archive that are not in the store's own folder
+    are looked for in ``archives``. May run beside a running station: SQLite's own check of the file and the day's
+    counts are left out then, and parts that are being judged are no problem.
 
     Raises:
         LedgerError: there is no ledger, it is newer, or it cannot be opened.
@@ -38,25 +55,23 @@ def verify(directory: Path, image_check: ImageCheck | None = None) -> VerifyRepo
     findings = Findings()
     images = waiting = 0
     outcomes: dict[str, int] = {}
-    with closing(connect_reader(path)) as connection:
-        audit = Audit(connection, findings)
+    known = frozenset(anchors)
+    with closing(connect_reader(path)) as connection, ThreadPoolExecutor(1) as beside:
+        file = None if running else beside.submit(_check_file, path)
+        source = Source(connection, (directory / FOLDER, *archives))
+        audit = Audit(connection, source, findings, _by_event(known))
         try:
-            if not running:
-                _check_file(connection, findings)
-            while audit.walk():
-                pass
-            connection.execute("BEGIN")
-            while audit.walk():
-                pass
+            _walk(connection, audit, progress)
             audit.finish()
             waiting = _find_open(connection, findings, running=running)
             outcomes = dict(connection.execute("SELECT outcome, sum(parts) FROM tallies GROUP BY outcome"))
             connection.execute("COMMIT")
             if not running:
-                _check_tallies(connection, findings)
-            _check_numbers(connection, audit, findings)
+                _check_counts(connection, audit, findings)
+            _check_anchors(audit, known, findings)
             if image_check is not None:
                 images = check_images(connection, findings, image_check, running=running)
+            _add_file_problems(file, findings)
         except sqlite3.OperationalError as error:
             raise explain(error, path) from error
         except FAILURES as error:
@@ -67,7 +82,8 @@ def verify(directory: Path, image_check: ImageCheck | None = None) -> VerifyRepo
         problems=tuple(findings.listed),
         problem_count=findings.count,
         events=audit.events,
-        parts=audit.parts,
+        archives=audit.archives,
+        parts=audit.parts.count,
         epochs=audit.epochs,
         outcomes=outcomes,
         open=waiting,
@@ -75,17 +91,62 @@ def verify(directory: Path, image_check: ImageCheck | None = None) -> VerifyRepo
         images=images,
         running=running,
         head=audit.tail.digest.hex(),
+        head_event=audit.tail.identity,
+        agreed=frozenset(audit.met),
     )
 
 
-def _check_file(connection: sqlite3.Connection, findings: Findings) -> None:
-    for (text,) in connection.execute("PRAGMA integrity_check(20)"):
-        if text != "ok":
-            findings.add(f"the file is damaged: {text}")
-    found = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'")}
-    missing = sorted(_TRIGGERS - found)
-    if missing:
-        findings.add(f"what keeps events from being changed was removed: {', '.join(missing)}")
+def _walk(connection: sqlite3.Connection, audit: Audit, progress: Progress | None) -> None:
+    """Take all events, the last of them in a transaction that is left open: nothing comes in before all is compared."""
+    (last,) = connection.execute("SELECT coalesce(max(id), 0) FROM events").fetchone()
+    while audit.walk():
+        if progress is not None:
+            progress(min(audit.tail.identity, last), last)
+    connection.execute("BEGIN")
+    while audit.walk():
+        pass
+
+
+def _check_file(path: Path) -> list[str]:
+    """Return what SQLite finds wrong with the file, and what was done to its tables and triggers."""
+    with closing(connect_reader(path)) as connection:
+        problems = [
+            f"the file is damaged: {text}"
+            for (text,) in connection.execute("PRAGMA integrity_check(20)")
+            if text != "ok"
+        ]
+        found, expected = read_schema(connection), expected_schema()
+    for what, names in (
+        ("removed", expected.keys() - found.keys()),
+        ("changed", {name for name in expected.keys() & found.keys() if found[name] != expected[name]}),
+        ("joined by triggers", {name for name in found.keys() - expected.keys() if found[name].startswith(_TRIGGER)}),
+    ):
+        if names:
+            problems.append(f"what keeps events from being changed was {what}: {', '.join(sorted(names))}")
+    return problems
+
+
+def _add_file_problems(file: Future[list[str]] | None, findings: Findings) -> None:
+    for problem in () if file is None else file.result():
+        findings.add(problem)
+
+
+def _by_event(anchors: Iterable[Anchor]) -> dict[int, frozenset[Anchor]]:
+    found: dict[int, set[Anchor]] = defaultdict(set)
+    for anchor in anchors:
+        found[anchor.event].add(anchor)
+    return {event: frozenset(own) for event, own in found.items()}
+
+
+def _check_anchors(audit: Audit, anchors: Iterable[Anchor], findings: Findings) -> None:
+    beyond = [anchor for anchor in anchors if anchor.event > audit.tail.identity]
+    if beyond:
+        last = audit.tail.identity
+        cut = max(beyond).event - last
+        findings.add(
+            f"anchor {max(beyond)}: the ledger ends with event {last}; at least {cut} events were cut off its end, or "
+            "the anchor is another ledger's"
+        )
 
 
 def _find_open(connection: sqlite3.Connection, findings: Findings, *, running: bool) -> int:
@@ -105,23 +166,11 @@ def _find_open(connection: sqlite3.Connection, findings: Findings, *, running: b
     return waiting
 
 
-def _check_tallies(connection: sqlite3.Connection, findings: Findings) -> None:
-    counted = {row[:3]: row[3] for row in connection.execute(_COUNTED)}
+def _check_counts(connection: sqlite3.Connection, audit: Audit, findings: Findings) -> None:
+    audit.parts.compare_sessions()
+    counted = audit.parts.gone.copy()
+    for *place, number in connection.execute(_COUNTED):
+        counted[place[0], place[1], place[2]] += number
     kept = {row[:3]: row[3] for row in connection.execute("SELECT * FROM tallies WHERE parts != 0")}
-    if counted != kept:
+    if audit.whole and counted != kept:
         findings.add("the table of counts differs from the parts")
-
-
-def _check_numbers(connection: sqlite3.Connection, audit: Audit, findings: Findings) -> None:
-    """Find numbers between 1 and an epoch's highest that no receipt, loss or anomaly holds."""
-    last = (0, 0)
-    query = "SELECT epoch, seq FROM parts WHERE seq IS NOT NULL AND (epoch, seq) > (?, ?) ORDER BY epoch, seq LIMIT ?"
-    while rows := connection.execute(query, (*last, PAGE)).fetchall():
-        for epoch, seq in rows:
-            first = last[1] + 1 if epoch == last[0] else 1
-            told = (
-                0 if seq == first else sum(first <= number < seq for place, number in audit.explained if place == epoch)
-            )
-            if seq - first > told:
-                findings.add(f"epoch {epoch}: {seq - first - told} of seq {first} to {seq - 1} have no event")
-            last = (epoch, seq)

@@ -4,12 +4,15 @@ import logging
 import threading
 import time
 from collections import deque
+from enum import Enum, auto
+from functools import partial
 from typing import Final
 
 from edge.core.events import Event
 from edge.ledger.checkpoint import Checkpointer
 from edge.ledger.errors import LedgerBacklogError, LedgerClosedError, LedgerError
 from edge.ledger.store import Store
+from edge.ledger.tidying import STEP
 
 MAX_BATCH: Final = 1000
 """A transaction takes no further ticket once it holds this many events."""
@@ -20,7 +23,9 @@ LAST_RETRY_S: Final = 1.0
 PATIENCE_NS: Final = 1_000_000_000
 """A store that leaves an event waiting for longer is not healthy."""
 PAUSE_S: Final = 0.02
-"""Nothing to write for so long: the line pauses, and a checkpoint is in nobody's way."""
+"""Nothing to write for so long: the line pauses, and a checkpoint, or letting go of a few rows, is in nobody's way."""
+UNTIDY_S: Final = 60.0
+"""For so long nothing is let go after that failed."""
 ABANDON_S: Final = 1.0
 
 logger = logging.getLogger(__name__)
@@ -64,6 +69,12 @@ class Ticket:
         self._settled.set()
 
 
+class _Work(Enum):
+    COMMIT = auto()
+    PAUSE = auto()
+    END = auto()
+
+
 class _Entry:
     __slots__ = ("events", "since_ns", "ticket")
 
@@ -88,6 +99,8 @@ class Writer:
         self._abandoned = False
         self._failure: LedgerError | None = None
         self._checkpointer = Checkpointer(store.path)
+        self._asked = False
+        self._tidy_from_s = 0.0
         self._thread = threading.Thread(target=self._run, name="ledger-writer", daemon=True)
         self._thread.start()
 
@@ -163,7 +176,10 @@ class Writer:
 
     def _run(self) -> None:
         retry_s = FIRST_RETRY_S
-        while self._take():
+        while (work := self._take()) is not _Work.END:
+            if work is _Work.PAUSE:
+                self._use_pause()
+                continue
             self._commit_since_ns = time.monotonic_ns()
             try:
                 refusals = self._store.commit([event for entry in self._batch for event in entry.events])
@@ -178,25 +194,44 @@ class Writer:
                 retry_s = FIRST_RETRY_S
                 self._succeeded(refusals)
 
-    def _take(self) -> bool:
-        """Fill the batch, waiting for events; False once there is nothing left to do."""
+    def _take(self) -> "_Work":
+        """Fill the batch, waiting for events; where the line pauses and there is a use for it, say so instead."""
         with self._changed:
             if self._batch:
-                return True
-            asked = False
+                return _Work.COMMIT
             while not self._queue:
                 if self._closing or self._abandoned:
-                    return False
-                due = self._checkpointer.worthwhile and not asked
-                if not self._changed.wait(PAUSE_S if due else None) and due:
-                    self._checkpointer.ask()
-                    asked = True
+                    return _Work.END
+                useful = self._pause_is_useful()
+                rest = UNTIDY_S if self._store.untidy else None
+                if not self._changed.wait(PAUSE_S if useful else rest) and useful:
+                    return _Work.PAUSE
+            self._asked = False
             size = 0
             while self._queue and size < MAX_BATCH:
                 entry = self._queue.popleft()
                 self._batch.append(entry)
                 size += len(entry.events)
-            return True
+            return _Work.COMMIT
+
+    def _pause_is_useful(self) -> bool:
+        checkpoint = self._checkpointer.worthwhile and not self._asked
+        return checkpoint or (self._store.untidy and time.monotonic() >= self._tidy_from_s)
+
+    def _use_pause(self) -> None:
+        if self._checkpointer.worthwhile and not self._asked:
+            self._checkpointer.ask()
+            self._asked = True
+            return
+        self._commit_since_ns = time.monotonic_ns()
+        try:
+            self._store.tidy()
+        except Exception as error:  # noqa: BLE001  # it is tried again, and no event waits for it
+            self._tidy_from_s = time.monotonic() + UNTIDY_S
+            logger.warning("%s: what is archived was not let go, trying again later: %s", self._store.path, error)
+        finally:
+            self._commit_since_ns = 0
+        self._note(STEP)
 
     def _pause(self, seconds: float) -> bool:
         """Let the storage recover; False where the process stops and waits no longer."""
@@ -221,9 +256,12 @@ class Writer:
         for reason in refusals:
             if reason is not None:
                 logger.error("%s: an event contradicts the record: %s", self._store.path, reason)
-        self._checkpointer.note(len(refusals))
-        if self._checkpointer.overdue:
-            self._store.checkpoint(self._checkpointer.run)
+        self._note(len(refusals))
+
+    def _note(self, events: int) -> None:
+        self._checkpointer.note(events)
+        if self._checkpointer.due_on_the_writer:
+            self._store.checkpoint(partial(self._checkpointer.run, on_the_writer=True))
 
     def _failed(self, error: Exception) -> None:
         if self._failure is None:

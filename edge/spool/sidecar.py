@@ -22,6 +22,7 @@ Fields, in this order (later versions may append some; a reader ignores those th
 ``captured_at``           exposure of the picture, Unix ms, or null
 ``image``                 ``file`` (name, beside this one), ``sha256``, ``size`` (bytes), ``width``, ``height`` (pixels)
 ``reason``                why the picture was kept: see :class:`edge.spool.selection.KeepReason`
+``ledger``                ``id`` and ``hash`` of the ledger's last event at that time, an anchor; or null
 ========================  =========================================================================================
 """
 
@@ -90,6 +91,13 @@ class ImageRecord(_Record):
     height: Annotated[int, Field(gt=0)]
 
 
+class AnchorRecord(_Record):
+    """The ledger's last event when the picture was handed over: its id, and its hash in the chain."""
+
+    id: Annotated[int, Field(ge=1)]
+    hash: Sha256
+
+
 class SideCar(_Record):
     """One side-car; the fields are described above."""
 
@@ -116,6 +124,7 @@ class SideCar(_Record):
     captured_at: UnixMs | None
     image: ImageRecord
     reason: str
+    ledger: AnchorRecord | None = None
 
 
 def encode_sidecar(sidecar: SideCar) -> bytes:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from edge.core.anchors import Anchor
 from edge.core.events import Instant, PartKey
 from edge.core.types import Box, Decision, Limits
 from edge.spool.durable import make_folders, write_whole
@@ -29,6 +30,7 @@ from edge.spool.errors import (
 )
 from edge.spool.selection import KeepReason
 from edge.spool.sidecar import (
+    AnchorRecord,
     BoxRecord,
     ImageRecord,
     LimitsRecord,
@@ -52,6 +54,7 @@ class StoreRequest:
 
     ``image`` is BGR (height x width x 3) or grey, 8 bits, and is not changed; ``decision`` and ``code`` are the part's
     verdict of record, ``view_code``, ``score`` (0-1), ``boxes``, ``limits`` and ``bundle`` (full hash) this view's.
+    ``anchor`` is the ledger's head at this time.
     """
 
     image: NDArray[np.uint8]
@@ -72,6 +75,7 @@ class StoreRequest:
     reason: KeepReason
     station: StationName
     software: str
+    anchor: Anchor | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,6 +209,7 @@ class Spool:
                 captured_at=None if request.captured is None else request.captured.utc_ms,
                 image=ImageRecord(file=name, sha256=digest, size=size, width=width, height=height),
                 reason=str(request.reason),
+                ledger=_anchor_record(request.anchor),
             )
         except ValidationError as error:
             raise SpoolNameError(f"picture of part {request.key} not kept: {error}") from error
@@ -247,6 +252,10 @@ def _limits_record(limits: Limits | None) -> LimitsRecord | None:
     if limits is None:
         return None
     return LimitsRecord(accept_below=limits.accept_below, reject_above=limits.reject_above)
+
+
+def _anchor_record(anchor: Anchor | None) -> AnchorRecord | None:
+    return None if anchor is None else AnchorRecord(id=anchor.event, hash=anchor.digest)
 
 
 def _box_record(box: Box) -> BoxRecord:

@@ -6,6 +6,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from edge.core.events import (
     Decided,
     Event,
@@ -22,8 +24,11 @@ from edge.core.events import (
 )
 from edge.core.types import Act, Box, Decision
 from edge.ledger import Ledger
+from edge.ledger.archiver import Archiver
 from edge.ledger.epochs import UNCLEAN
+from edge.ledger.retention import Retention
 from edge.ledger.schema import FILE_NAME, connect_reader
+from tests.support.waiting import wait_until
 
 START_MS = 1_760_000_000_000
 SHA = "ab" * 32
@@ -126,6 +131,24 @@ def write(directory: Path, events: Iterable[Event]) -> None:
     ticket = ledger.append(*events)
     assert ticket.wait(10), ticket.refusals
     ledger.close("stopped", instant(1000), {})
+
+
+def archive(directory: Path, *, keep: int = 0, file_events: int = 1000) -> None:
+    """Start a station that archives all but the newest ``keep`` events of now, and lets go of them, and stop it."""
+    retention = Retention(days=36_500, events=keep, file_events=file_events, always_kept=0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("edge.ledger.archiver.REST_S", 0.0)
+        patch.setattr("edge.ledger.writer.PAUSE_S", 0.0005)
+        ledger = start(directory)
+        archiver = Archiver(ledger, directory, retention)
+        archiver.start()
+        try:
+            for _ in archiver.ask().progress():
+                pass
+            wait_until(lambda: not ledger._store.untidy, what="the archived rows to go")
+        finally:
+            archiver.stop()
+            ledger.close("stopped", instant(2000), {})
 
 
 @contextmanager

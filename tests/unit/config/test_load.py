@@ -103,7 +103,7 @@ def test_a_file_that_is_no_text_names_the_line(tmp_path):
         load_config(path)
 
 
-@pytest.mark.parametrize("trigger", ["timer:0", "timer:abc", "timer:", "timer:nan", "presence", "MQTT"])
+@pytest.mark.parametrize("trigger", ["timer:0", "timer:abc", "timer:", "timer:nan", "presence:1", "MQTT"])
 def test_a_trigger_that_cannot_work_is_refused(trigger):
     with pytest.raises(ConfigError) as caught:
         parse_config(GOOD + f'trigger = "{trigger}"\n')
@@ -112,6 +112,11 @@ def test_a_trigger_that_cannot_work_is_refused(trigger):
 
 def test_a_timer_trigger_has_a_period():
     assert parse_config(GOOD + 'trigger = "timer:2.5"\n').line.timer_seconds == 2.5
+
+
+def test_a_presence_trigger_has_a_size_and_a_time_to_stand_still_and_no_period():
+    line = parse_config(GOOD + 'trigger = "presence"\npresence_area = 0.2\npresence_still_ms = 500\n').line
+    assert (line.presence_area, line.presence_still_ms, line.timer_seconds) == (0.2, 500, None)
 
 
 def faults_of(text):

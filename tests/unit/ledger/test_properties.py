@@ -11,13 +11,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from edge.core.anchors import Anchor
 from edge.core.events import Event
 from edge.core.types import Act, Decision
-from edge.ledger import Ledger, LedgerError
+from edge.ledger import Ledger, LedgerError, archived_parts
+from edge.ledger.codec import GENESIS, Row, chain
 from edge.ledger.export import export
 from edge.ledger.schema import FILE_NAME
 from edge.ledger.verify import verify
 from tests.support.ledgers import (
+    archive,
     decided,
     instant,
     key,
@@ -68,16 +71,17 @@ def event_of(name: str, seq: int, epoch: int) -> Event:
     return events[name]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_any_interleaving_gives_one_line_a_part_and_verifies(data: st.DataObject) -> None:
-    epochs = data.draw(st.integers(1, 3), "epochs")
+    starts = data.draw(st.integers(1, 3), "starts")
     expected = []
     with TemporaryDirectory() as folder:
         directory = Path(folder)
         seen = 0
-        for epoch in range(1, epochs + 1):
+        for _ in range(starts):
             ledger = start(directory)
+            epoch = ledger.epoch
             names = data.draw(st.lists(st.sampled_from(sorted(STORIES)), max_size=8), "stories")
             # Numbers go up within an epoch; triggers over all epochs, as in one session.
             todo = {seq: list(STORIES[name]) for seq, name in enumerate(names, 1)}
@@ -98,6 +102,8 @@ def test_any_interleaving_gives_one_line_a_part_and_verifies(data: st.DataObject
             else:
                 _die(ledger)
             seen += len(names)
+            if data.draw(st.booleans(), "archived"):
+                archive(directory, keep=data.draw(st.integers(0, 30)), file_events=data.draw(st.integers(4, 25)))
         start(directory).close("stopped", instant(), {})
         report = verify(directory)
         assert report.problems == ()
@@ -105,6 +111,11 @@ def test_any_interleaving_gives_one_line_a_part_and_verifies(data: st.DataObject
         assert sorted((line["sess"], line["trig"]) for line in lines) == sorted(expected)
         assert all(line["verdict"] for line in lines)
         assert report.parts == seen
+        archive(directory, keep=data.draw(st.integers(0, 30)), file_events=data.draw(st.integers(4, 25)))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(archived_parts, "WINDOW", data.draw(st.integers(1, 30), "window"))
+            assert list(export(directory)) == lines
+        assert verify(directory).problems == ()
 
 
 def _in_session(event: Event, session: int) -> Event:
@@ -158,6 +169,74 @@ def test_a_change_of_one_byte_in_one_event_is_found(sample: Path, data: st.DataO
             connection.execute(f"UPDATE OR IGNORE events SET {name} = ? WHERE id = ?", (value, row[0]))
         if rows_of(directory) != rows:
             assert not verify(directory).ok
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_a_removed_added_or_moved_event_is_found(sample: Path, data: st.DataObject) -> None:
+    rows = rows_of(sample)
+    places = st.integers(0, len(rows) - 1)
+    one, other = data.draw(st.tuples(places, places).filter(lambda pair: pair[0] != pair[1]), "places")
+    contents = [row[1:] for row in rows]
+    match data.draw(st.sampled_from(["remove", "close up", "insert", "swap", "cut", "move"]), "what"):
+        case "remove":
+            changed = [row for place, row in enumerate(rows) if place != one]
+        case "close up":
+            changed = _numbered([row for place, row in enumerate(contents) if place != one])
+        case "insert":
+            changed = _numbered([*contents[:one], contents[other], *contents[one:]])
+        case "swap":
+            contents[one], contents[other] = contents[other], contents[one]
+            changed = _numbered(contents)
+        case "cut":
+            changed = rows[: max(one, 1)]
+        case _:
+            contents.insert(other, contents.pop(one))
+            changed = _numbered(contents)
+    with TemporaryDirectory() as folder:
+        directory = Path(shutil.copytree(sample, folder, dirs_exist_ok=True))
+        replace_events(directory, changed)
+        assert not verify(directory).ok
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_a_forger_who_makes_all_hashes_right_is_found_by_any_anchor_from_the_change_on(
+    sample: Path, data: st.DataObject
+) -> None:
+    rows = rows_of(sample)
+    place = data.draw(st.integers(0, len(rows) - 1), "place")
+    column = data.draw(st.integers(1, 8), "column")
+    value = _changed(data, rows[place][column])
+    forged, digest = [], GENESIS
+    for row in rows:
+        fields = [*row[1:9]]
+        if row is rows[place]:
+            fields[column - 1] = value
+        digest = chain(digest, int(str(row[0])), Row(*fields))  # type: ignore[arg-type]
+        forged.append((row[0], *fields, digest))
+    anchored = rows[data.draw(st.integers(place, len(rows) - 1), "anchor")]
+    anchor = Anchor(event=int(str(anchored[0])), digest=bytes(anchored[9]).hex())  # type: ignore[arg-type]
+    assert verify(sample, anchors=[anchor]).anchored == anchor
+    with TemporaryDirectory() as folder:
+        directory = Path(shutil.copytree(sample, folder, dirs_exist_ok=True))
+        replace_events(directory, forged, head=True)
+        if rows_of(directory) != rows:
+            report = verify(directory, anchors=[anchor])
+            assert any(problem.startswith(f"anchor {anchor}") for problem in report.problems)
+
+
+def _numbered(contents: list[tuple[object, ...]]) -> list[tuple[object, ...]]:
+    return [(number, *content) for number, content in enumerate(contents, 1)]
+
+
+def replace_events(directory: Path, rows: list[tuple[object, ...]], *, head: bool = False) -> None:
+    with tampering(directory) as connection:
+        connection.execute("DELETE FROM events")
+        marks = ", ".join("?" * 10)
+        connection.executemany(f"INSERT OR IGNORE INTO events VALUES ({marks})", rows)
+        if head:
+            connection.execute("UPDATE head SET id = ?, hash = ?", (rows[-1][0], rows[-1][9]))
 
 
 def _changed(data: st.DataObject, value: object) -> object:

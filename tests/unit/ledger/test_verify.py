@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from edge.core.events import Instant
-from edge.ledger import Ledger, audit
+from edge.ledger import Ledger, audit_parts, source
 from edge.ledger.verify import verify
 from tests.support.ledgers import (
     decided,
@@ -58,8 +58,8 @@ def test_an_empty_ledger_is_sound(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("window", [0, 2, 5])
 def test_parts_let_go_early_are_taken_up_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, window: int) -> None:
-    monkeypatch.setattr(audit, "PAGE", 3)
-    monkeypatch.setattr(audit, "WINDOW", window)
+    monkeypatch.setattr(source, "PAGE", 3)
+    monkeypatch.setattr(audit_parts, "WINDOW", window)
     busy_day(tmp_path)
     assert verify(tmp_path).problems == ()
     with tampering(tmp_path) as connection:
@@ -170,8 +170,10 @@ def test_missing_protection_is_found(tmp_path: Path) -> None:
     busy_day(tmp_path)
     with tampering(tmp_path):
         report = verify(tmp_path)
-    assert report.problems == (
-        "what keeps events from being changed was removed: events_in_order, events_never_change, events_never_go",
+    (problem,) = report.problems
+    assert problem == (
+        "what keeps events from being changed was removed: archives_in_order, archives_never_change, "
+        "archives_never_go, events_in_order, events_never_change, events_never_go"
     )
 
 

@@ -1,0 +1,70 @@
+"""What people may do to a running station: first it is on record who asked for what, then it is done."""
+
+import logging
+from collections.abc import Iterator
+from typing import Final
+
+from edge.core.events import Operator
+from edge.inspector import clock
+from edge.inspector.operating import ArchiveRequest, NoteRequest, Reply, Request, State
+from edge.inspector.operator_socket import Caller
+from edge.ledger import Ledger, LedgerError
+from edge.ledger.archiver import Archiver
+
+COMMIT_S: Final = 10.0
+_LOG: Final = logging.getLogger(__name__)
+
+
+class OperatorDesk:
+    """Serves the requests of :mod:`edge.inspector.operating`."""
+
+    def __init__(self, ledger: Ledger, archiver: Archiver) -> None:
+        self._ledger = ledger
+        self._archiver = archiver
+
+    def serve(self, request: Request, caller: Caller) -> Iterator[Reply]:
+        """Do what is asked; yields what is told of it, the last line with how it ended."""
+        match request:
+            case NoteRequest(text=text):
+                yield self._recorded(request, caller, text) or _done("the remark is on record")
+            case ArchiveRequest(keep_days=keep_days):
+                detail = "what need not stay" if keep_days is None else f"what is older than {keep_days:g} days"
+                refusal = self._recorded(request, caller, detail)
+                yield from self._archive(keep_days) if refusal is None else (refusal,)
+
+    def _archive(self, keep_days: float | None) -> Iterator[Reply]:
+        files = 0
+        try:
+            for text in self._archiver.ask(keep_days).progress():
+                files += 1
+                yield Reply(state=State.WORKING, text=text)
+        except LedgerError as error:
+            yield Reply(state=State.FAILED, text=str(error))
+        else:
+            yield _done(
+                f"made {files} file{'s' if files > 1 else ''}" if files else "nothing is old enough: no file made"
+            )
+
+    def _recorded(self, request: Request, caller: Caller, detail: str) -> Reply | None:
+        """Put on record who asks for what; the answer where that fails, for what is not on record is not done."""
+        says = f", says: {request.says}" if request.says else ""
+        event = Operator(
+            who=caller.user,
+            origin=f"process {caller.pid} on this machine{says}",
+            action=request.verb,
+            detail=detail,
+            at=clock.now(),
+        )
+        try:
+            recorded = self._ledger.append(event).wait(COMMIT_S)
+        except LedgerError as error:
+            return Reply(state=State.REFUSED, text=f"cannot be put on record, and so is not done: {error}")
+        if not recorded:
+            reason = self._ledger.failure or "the disk is too slow"
+            return Reply(state=State.FAILED, text=f"not on record after {COMMIT_S:g} s, and so not done: {reason}")
+        _LOG.info("%s by %s: %s", request.verb, caller.user, detail)
+        return None
+
+
+def _done(text: str) -> Reply:
+    return Reply(state=State.DONE, text=text)
