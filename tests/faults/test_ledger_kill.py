@@ -29,8 +29,8 @@ Parts = set[tuple[int, int]]
 
 
 @contextmanager
-def recording(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    command = [sys.executable, "-m", "tests.support.ledger_process", str(folder)]
+def recording(folder: Path, *options: str) -> Iterator[subprocess.Popen[bytes]]:
+    command = [sys.executable, "-m", "tests.support.ledger_process", str(folder), *options]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     try:
         yield process
@@ -61,11 +61,12 @@ def check(folder: Path, reported: Parts) -> None:
     assert reported <= accepted(folder)
 
 
-def test_what_was_committed_survives_kill_9_at_any_moment(tmp_path: Path) -> None:
+@pytest.mark.parametrize("options", [[], ["archive"]], ids=["", "while events move to the archive"])
+def test_what_was_committed_survives_kill_9_at_any_moment(tmp_path: Path, options: list[str]) -> None:
     generator = random.Random(3)
     reported: Parts = set()
     for _ in range(KILLS):
-        with recording(tmp_path) as process:
+        with recording(tmp_path, *options) as process:
             assert process.stdout is not None
             first = process.stdout.readline()
             # Not luck: any moment will do, and they are to differ.
@@ -75,6 +76,7 @@ def test_what_was_committed_survives_kill_9_at_any_moment(tmp_path: Path) -> Non
             timer.join()
         check(tmp_path, reported)
     assert len(reported) >= KILLS
+    assert bool(verify(tmp_path).archives) is bool(options)
 
 
 @contextmanager
@@ -105,13 +107,14 @@ def image(tmp_path: Path) -> Path:
     return image
 
 
-def test_what_was_committed_survives_a_power_cut(image: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("options", [[], ["archive"]], ids=["", "while events move to the archive"])
+def test_what_was_committed_survives_a_power_cut(image: Path, tmp_path: Path, options: list[str]) -> None:
     folder = tmp_path / "disk"
     folder.mkdir()
     generator = random.Random(4)
     reported: Parts = set()
     for _ in range(POWER_CUTS):
-        with mounted(image, folder), recording(folder) as process:
+        with mounted(image, folder), recording(folder, *options) as process:
             assert process.stdout is not None
             first = process.stdout.readline()
             time.sleep(generator.uniform(0.0, 0.2))  # not luck: any moment will do, and they are to differ
