@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Timer
 
+import pytest
+
 from edge.core.events import Instant
 from edge.ledger import Ledger
 from edge.ledger.export import export
@@ -24,8 +26,8 @@ Parts = set[tuple[int, int]]
 
 
 @contextmanager
-def recording(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    command = [sys.executable, "-m", "tests.support.ledger_process", str(folder)]
+def recording(folder: Path, *options: str) -> Iterator[subprocess.Popen[bytes]]:
+    command = [sys.executable, "-m", "tests.support.ledger_process", str(folder), *options]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     try:
         yield process
@@ -56,11 +58,12 @@ def check(folder: Path, reported: Parts) -> None:
     assert reported <= accepted(folder)
 
 
-def test_what_was_committed_survives_kill_9_at_any_moment(tmp_path: Path) -> None:
+@pytest.mark.parametrize("options", [[], ["archive"]], ids=["", "while events move to the archive"])
+def test_what_was_committed_survives_kill_9_at_any_moment(tmp_path: Path, options: list[str]) -> None:
     generator = random.Random(3)
     reported: Parts = set()
     for _ in range(KILLS):
-        with recording(tmp_path) as process:
+        with recording(tmp_path, *options) as process:
             assert process.stdout is not None
             first = process.stdout.readline()
             # Not luck: any moment will do, and they are to differ.
@@ -70,15 +73,17 @@ def test_what_was_committed_survives_kill_9_at_any_moment(tmp_path: Path) -> Non
             timer.join()
         check(tmp_path, reported)
     assert len(reported) >= KILLS
+    assert bool(verify(tmp_path).archives) is bool(options)
 
 
-def test_what_was_committed_survives_a_power_cut(tmp_path: Path) -> None:
+@pytest.mark.parametrize("options", [[], ["archive"]], ids=["", "while events move to the archive"])
+def test_what_was_committed_survives_a_power_cut(tmp_path: Path, options: list[str]) -> None:
     folder = tmp_path / "disk"
     image = make_ext4(tmp_path / "disk.ext4")
     generator = random.Random(4)
     reported: Parts = set()
     for _ in range(POWER_CUTS):
-        with mounted(image, folder), recording(folder) as process:
+        with mounted(image, folder), recording(folder, *options) as process:
             assert process.stdout is not None
             first = process.stdout.readline()
             time.sleep(generator.uniform(0.0, 0.2))  # not luck: any moment will do, and they are to differ

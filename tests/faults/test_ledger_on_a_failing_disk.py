@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from edge.ledger import Ledger, LedgerFullError, LedgerReadOnlyError
+from edge.ledger import ArchiveError, Ledger, LedgerFullError, LedgerReadOnlyError
+from edge.ledger.archive_file import FOLDER
+from edge.ledger.archiver import Archiver
 from edge.ledger.export import export
 from edge.ledger.lock import is_held
 from edge.ledger.reader import counts, last_parts
+from edge.ledger.retention import Retention
 from edge.ledger.verify import verify
 from tests.support.disks import fill, mount, small_disk
 from tests.support.ledgers import instant, key, start, whole_part
@@ -42,6 +45,49 @@ def test_a_full_disk_that_is_freed_again_loses_nothing(disk: Path) -> None:
     wait_until(lambda: ledger.healthy)
     ledger.close("stopped", instant(), {})
     assert [line["trig"] for line in export(disk)] == list(range(1, PARTS))
+    assert verify(disk).problems == ()
+
+
+def test_a_disk_too_full_for_an_archive_keeps_every_event(disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge.ledger.archiver.RESERVE_BYTES", 0)
+    ledger = start(disk)
+    assert ledger.append(*(event for trig in range(1, PARTS) for event in whole_part(key(trig)))).wait(10)
+    fill(disk / "filler")
+    archiver = Archiver(ledger, disk, Retention(days=36_500, events=0, always_kept=0))
+    archiver.start()
+    with pytest.raises(ArchiveError, match="check free space"):
+        list(archiver.ask().progress())
+    assert [path.name for path in (disk / FOLDER).glob("*")] == []
+    (disk / "filler").unlink()
+    assert ledger.append(*whole_part(key(PARTS))).wait(10)
+    assert len(list(archiver.ask().progress())) == 1
+    wait_until(lambda: not ledger._store.untidy)
+    archiver.stop()
+    ledger.close("stopped", instant(), {})
+    assert [line["trig"] for line in export(disk)] == list(range(1, PARTS + 1))
+    report = verify(disk)
+    assert (report.problems, report.archives) == ((), 1)
+
+
+def test_a_disk_too_full_to_let_go_of_rows_lets_go_of_them_later(disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge.ledger.archiver.RESERVE_BYTES", 0)
+    monkeypatch.setattr("edge.ledger.writer.UNTIDY_S", 0.05)
+    monkeypatch.setattr("edge.ledger.writer.PAUSE_S", 3600.0)
+    ledger = start(disk)
+    assert ledger.append(*(event for trig in range(1, PARTS) for event in whole_part(key(trig)))).wait(10)
+    archiver = Archiver(ledger, disk, Retention(days=36_500, events=0, always_kept=0))
+    archiver.start()
+    assert len(list(archiver.ask().progress())) == 1
+    archiver.stop()
+    fill(disk / "filler")
+    monkeypatch.setattr("edge.ledger.writer.PAUSE_S", 0.001)
+    ticket = ledger.append(*whole_part(key(PARTS)))
+    wait_until(lambda: ledger.failure is not None or ledger._writer._tidy_from_s)
+    (disk / "filler").unlink()
+    assert ticket.wait(10)
+    wait_until(lambda: not ledger._store.untidy)
+    ledger.close("stopped", instant(), {})
+    assert [line["trig"] for line in export(disk)] == list(range(1, PARTS + 1))
     assert verify(disk).problems == ()
 
 

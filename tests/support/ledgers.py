@@ -43,9 +43,9 @@ def key(trig: int = 1, *, session: int = 7, epoch: int = 1, seq: int | None = No
     return PartKey(session=session, trig=trig, epoch=epoch, seq=trig if seq is None else seq)
 
 
-def received(part: PartKey, at_ms: float = 0, **changes: Any) -> Received:
+def received(part_key: PartKey, at_ms: float = 0, **changes: Any) -> Received:
     fields: dict[str, Any] = {
-        "key": part,
+        "key": part_key,
         "part": "A/1:2",
         "recipe": 2,
         "deadline_ms": 400,
@@ -62,9 +62,9 @@ def view(camera: str = "top", score: float | None = 0.031) -> ViewRecord:
     )
 
 
-def decided(part: PartKey, at_ms: float = 60, **changes: Any) -> Decided:
+def decided(part_key: PartKey, at_ms: float = 60, **changes: Any) -> Decided:
     fields: dict[str, Any] = {
-        "key": part,
+        "key": part_key,
         "part": "A/1:2",
         "recipe": 2,
         "revision": 5,

@@ -1,0 +1,93 @@
+"""The write-ahead log is moved beside the line; the writer moves the little that came in meanwhile, and no more."""
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edge.ledger import checkpoint
+from edge.ledger.checkpoint import Checkpointer
+from tests.support.ledgers import instant, start
+
+
+class Log:
+    """Answers a checkpoint as SQLite does: busy, frames in the log, frames moved."""
+
+    def __init__(self, *answers: tuple[int, int, int]) -> None:
+        self.answers = list(answers)
+
+    def execute(self, _sql: str) -> "Log":
+        return self
+
+    def fetchone(self) -> tuple[int, int, int]:
+        return self.answers.pop(0)
+
+
+@pytest.fixture
+def checkpointer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Checkpointer]:
+    start(tmp_path).close("stopped", instant(), {})
+    found = Checkpointer(tmp_path / "ledger.db")
+    monkeypatch.setattr(found, "ask", lambda: None)
+    yield found
+    monkeypatch.undo()
+    found.stop()
+
+
+def moved(checkpointer: Checkpointer, *answer: int, on_the_writer: bool = False) -> None:
+    log = Log(answer or (0, 5, 5))  # type: ignore[arg-type]
+    checkpointer.run(log, on_the_writer=on_the_writer)  # type: ignore[arg-type]
+
+
+def test_the_writer_waits_for_the_thread_beside_it(checkpointer: Checkpointer) -> None:
+    checkpointer.note(checkpoint.LIMIT_EVENTS)
+    assert not checkpointer.due_on_the_writer
+    log = Log((0, 5, 5))
+    checkpointer.run(_while_noting(log, checkpointer, 100))
+    assert checkpointer.due_on_the_writer
+    moved(checkpointer, on_the_writer=True)
+    assert not checkpointer.due_on_the_writer
+    assert not checkpointer.worthwhile
+
+
+def _while_noting(log: Log, checkpointer: Checkpointer, events: int) -> sqlite3.Connection:
+    """Return a log into which events come while it is moved."""
+    fetch = log.fetchone
+
+    def fetchone() -> tuple[int, int, int]:
+        checkpointer.note(events)
+        return fetch()
+
+    log.fetchone = fetchone  # type: ignore[method-assign]
+    return log  # type: ignore[return-value]
+
+
+def test_what_came_in_meanwhile_goes_to_the_thread_again_where_it_is_much(checkpointer: Checkpointer) -> None:
+    checkpointer.note(checkpoint.LIMIT_EVENTS)
+    checkpointer.run(_while_noting(Log((0, 5, 5)), checkpointer, checkpoint.LEFT_EVENTS + 1))
+    assert not checkpointer.due_on_the_writer
+
+
+def test_a_pause_without_new_events_begins_the_log_anew(checkpointer: Checkpointer) -> None:
+    checkpointer.note(checkpoint.LIMIT_EVENTS)
+    moved(checkpointer)
+    assert not checkpointer.due_on_the_writer
+    checkpointer.note(checkpoint.LIMIT_EVENTS - 1)
+    moved(checkpointer)
+    assert not checkpointer.due_on_the_writer
+
+
+@pytest.mark.parametrize("answer", [(1, 5, 5), (0, 5, 3), (0, -1, -1)], ids=["busy", "a reader", "no log"])
+def test_a_checkpoint_that_is_not_whole_counts_for_nothing(
+    checkpointer: Checkpointer, answer: tuple[int, int, int]
+) -> None:
+    checkpointer.note(checkpoint.WORTH_EVENTS)
+    moved(checkpointer, *answer)
+    assert checkpointer.worthwhile is (answer != (0, -1, -1))
+
+
+def test_a_log_that_fills_the_disk_is_moved_by_the_writer_at_last(checkpointer: Checkpointer) -> None:
+    checkpointer.note(checkpoint.STALL_EVENTS - 1)
+    assert not checkpointer.due_on_the_writer
+    checkpointer.note(1)
+    assert checkpointer.due_on_the_writer
