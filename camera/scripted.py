@@ -5,6 +5,7 @@ ScriptedSource("top", [image, Delay(50), image, Again(), Fail(FrameUnreadableErr
 
 import threading
 import time
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -91,6 +92,7 @@ class ScriptedSource:
         self._changed = threading.Condition()
         self._state = SourceState.CLOSED
         self._position = 0
+        self._interjected: deque[Step] = deque()
         self._counter = 0
         self._releases = 0
         self._blocked = False
@@ -154,6 +156,11 @@ class ScriptedSource:
         """Stop, and let a blocked acquire go; safe to call twice."""
         self._turn(SourceState.CLOSED)
 
+    def interject(self, *steps: Step | NDArray[np.generic] | Exception) -> None:
+        """Put steps before the script's next one."""
+        with self._changed:
+            self._interjected.extend(_as_step(step) for step in steps)
+
     def reappear(self) -> None:
         """Plug a disappeared device in again; the script goes on."""
         with self._changed:
@@ -181,6 +188,8 @@ class ScriptedSource:
             self._changed.notify_all()
 
     def _next_step(self) -> Step | None:
+        if self._interjected:
+            return self._interjected.popleft()
         if self._position == len(self._steps) and self._repeat:
             self._position = 0
         if self._position == len(self._steps):

@@ -40,13 +40,15 @@ class Reading:
     """What the network gave for one picture, before anything is made of it.
 
     ``logits`` is the map as stored (see :attr:`Detector.quantisation`); ``embedding`` holds real values, rows x columns
-    x channels, None where the network has none; ``summary`` is that of :func:`models.novelty.summarise`.
+    x channels, None where the network has none; ``summary`` is that of :func:`models.novelty.summarise`. ``gain`` is
+    by how much the picture was made brighter or darker first.
     """
 
     logits: LogitMap
     embedding: NDArray[np.float32] | None
     summary: Vector | None
     geometry: Geometry
+    gain: float
     preprocess_ns: int
     invoke_ns: int
 
@@ -125,6 +127,7 @@ class Detector:
             embedding=embedding,
             summary=self._summary(embedding, prepared.geometry),
             geometry=prepared.geometry,
+            gain=prepared.gain,
             preprocess_ns=prepared_at - began,
             invoke_ns=invoked_ns,
         )

@@ -1,7 +1,7 @@
 """What a broker is going to be given, checked before it is written down: a broker that does not start stops a line."""
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -38,7 +38,7 @@ def check_broker(certificate: bytes, key: bytes, authority: bytes, revoked: byte
         raise ProvisioningError(
             "--cert is no server's: issue one for broker.SITE with the hosts by which it is dialled"
         )
-    if not any(_issued(leaf, issuer) for issuer in (*chain[1:], *roots)):
+    if not _leads_to(leaf, chain[1:], roots):
         raise ProvisioningError("--cert was not issued by --ca: stations that trust --ca would turn this broker away")
     if revoked is not None:
         _check_list(revoked, roots, now)
@@ -61,11 +61,16 @@ def _check_list(data: bytes, roots: Iterable[x509.Certificate], now: dt.datetime
         revoked = x509.load_pem_x509_crl(data)
     except ValueError as error:
         raise ProvisioningError("--crl: is no revocation list in PEM form") from error
-    if not any(revoked.issuer == root.subject and revoked.is_signature_valid(root.public_key()) for root in roots):  # type: ignore[arg-type]  # an authority's key can sign
+    if not any(_has_signed(root, revoked) for root in roots):
         raise ProvisioningError("--crl was not issued by --ca: the broker would turn everybody away")
     until = revoked.next_update_utc
     if until is not None and until <= now:
         raise ProvisioningError(f"--crl has expired on {until:%Y-%m-%d}: the broker would turn everybody away")
+
+
+def _has_signed(root: x509.Certificate, revoked: x509.CertificateRevocationList) -> bool:
+    key = root.public_key()
+    return revoked.issuer == root.subject and revoked.is_signature_valid(key)  # type: ignore[arg-type]  # it can sign
 
 
 def _serves(leaf: x509.Certificate) -> bool:
@@ -75,6 +80,15 @@ def _serves(leaf: x509.Certificate) -> bool:
     except x509.ExtensionNotFound as missing:
         return missing.oid == x509.ExtendedKeyUsage.oid
     return ExtendedKeyUsageOID.SERVER_AUTH in usage
+
+
+def _leads_to(leaf: x509.Certificate, between: Sequence[x509.Certificate], roots: Sequence[x509.Certificate]) -> bool:
+    """Tell whether issuer after issuer leads from a certificate to one of the roots."""
+    if any(_issued(leaf, root) for root in roots):
+        return True
+    following = next((one for one in between if _issued(leaf, one)), None)
+    rest = [one for one in between if one is not following]
+    return following is not None and _leads_to(following, rest, roots)
 
 
 def _issued(leaf: x509.Certificate, issuer: x509.Certificate) -> bool:

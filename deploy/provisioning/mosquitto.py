@@ -1,8 +1,8 @@
 """What mosquitto is told: its configuration and its access list, as texts. Pure.
 
 One listener, TLS with a client certificate for everybody; the certificate's name is the user; nobody is anonymous; a
-user has the rights that stand in the access list and no others. Retained messages and what is queued for an MES are on
-disk before they are acknowledged, as far as mosquitto can (``autosave_interval 1`` counts changes).
+user has the rights that stand in the access list and no others. Retained messages and what is queued for an MES are
+saved after every change; of a broker that is killed, mosquitto may still lose the last one.
 """
 
 from collections.abc import Iterable, Sequence

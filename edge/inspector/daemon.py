@@ -19,6 +19,9 @@ SUPERVISION_S: Final = 0.25
 HANG_NS: Final = 10_000_000_000
 """What has not moved for this long hangs: the process must go. No single wait is as long."""
 
+HELD_LOG_BYTES: Final = 256_000_000
+"""Above this, a foreign reader that keeps the ledger's log from being moved is told; the line goes on."""
+
 COMMAND_ALARM_S: Final = 60.0
 FINISH_S: Final = 5.0
 
@@ -91,11 +94,7 @@ def _supervise(inspector: Inspector, stopping: threading.Event, notifier: Notifi
         inspector.station.loop_alive_ns = inspector.loop.alive_ns
         _refuse_to_hang(inspector)
         notifier.watchdog()
-        if inspector.ledger.healthy:
-            inspector.alarms.clear(Alarm.LEDGER, clock.now())
-        else:
-            text = str(inspector.ledger.failure or "commits take too long")
-            inspector.alarms.set(Alarm.LEDGER, clock.now(), text, value=inspector.ledger.waiting)
+        _tell_of_ledger(inspector)
         inspector.audit.look(clock.now())
         inspector.link_alarm.connection(inspector.link.trouble)
         inspector.certificates.look()
@@ -116,6 +115,21 @@ class _Quiet:
         if self._counts[self._name] != self._seen:
             self._seen, self._since = self._counts[self._name], time.monotonic()
         return time.monotonic() - self._since > COMMAND_ALARM_S
+
+
+def _tell_of_ledger(inspector: Inspector) -> None:
+    ledger, present = inspector.ledger, clock.now()
+    if not ledger.healthy:
+        text = str(ledger.failure or "commits take too long")
+        inspector.alarms.set(Alarm.LEDGER, present, text, value=ledger.waiting)
+    elif ledger.held_log_bytes > HELD_LOG_BYTES:
+        text = (
+            "a program holds a transaction on the ledger, whose log grows until it ends (fuser -v ledger.db names it)"
+        )
+        value, limit = ledger.held_log_bytes, HELD_LOG_BYTES
+        inspector.alarms.set(Alarm.LEDGER, present, text, value=value, limit=limit)
+    else:
+        inspector.alarms.clear(Alarm.LEDGER, present)
 
 
 def _refuse_to_hang(inspector: Inspector) -> None:

@@ -70,7 +70,11 @@ class DeadlineGuard:
         self._thread.start()
 
     def settle(self) -> None:
-        """Answer every open part, and from now on each new one, at once; return when the answers are out."""
+        """Answer every open part, and from now on each new one, at once; return when the answers are out.
+
+        From here on the retained messages stay as they are: the farewell is the last of them.
+        """
+        self._retained.close()
         with self._changed:
             self._settling = self._news = True
             self._changed.notify_all()

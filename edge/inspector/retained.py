@@ -57,24 +57,26 @@ class Retained:
         self._echoes: deque[bytes] = deque(maxlen=ECHOES)
         self._foreign_ns: int | None = None
         self._put_back_ns = 0
+        self._closed = False
 
     def flush(self, link: Link) -> None:
         """Publish the messages that the broker does not have in their present form."""
         self._calm()
         for topic, payload in self._wanted():
-            present = time.monotonic_ns()
+            # Held while publishing: the answer and the echo may be there before publish returns.
             with self._lock:
-                due = self._standing.get(topic) != payload and present >= self._not_before_ns.get(topic, 0)
-                if not due:
+                due = self._standing.get(topic) != payload and time.monotonic_ns() >= self._not_before_ns.get(topic, 0)
+                if self._closed or not due:
                     continue
-                # Before it goes out: its answer and its echo may come before publish returns.
-                before = self._standing.get(topic)
-                self._standing[topic] = payload
-                if topic == wire.STATE:
-                    self._echoes.append(payload)
-            if not link.publish(topic, payload, qos=1, retain=True, token=RetainedToken(topic=topic)):
-                with self._lock:
-                    self._restore(topic, payload, before)
+                if link.publish(topic, payload, qos=1, retain=True, token=RetainedToken(topic=topic)):
+                    self._standing[topic] = payload
+                    if topic == wire.STATE:
+                        self._echoes.append(payload)
+
+    def close(self) -> None:
+        """Publish nothing more: what the station says last must stand, its echo is nobody else's word."""
+        with self._lock:
+            self._closed = True
 
     def link_changed(self) -> None:
         """The link came up or went down: nobody knows what stands on the broker."""
@@ -94,8 +96,8 @@ class Retained:
     def arrived(self, message: Message) -> None:
         """Look at what stands on ``state``: the station's own echo, or another's word, which is put right."""
         with self._lock:
-            if message.retained or message.topic not in self._standing:
-                return  # what stood there before this connection
+            if message.retained or self._closed or message.topic not in self._standing:
+                return  # what stood there before this connection, or the station's farewell
             if message.payload in self._echoes:
                 while self._echoes.popleft() != message.payload:
                     pass
@@ -114,12 +116,3 @@ class Retained:
                 return
             self._foreign_ns = None
         self._alarms.clear(Alarm.STATE, clock.now())
-
-    def _restore(self, topic: str, payload: bytes, before: bytes | None) -> None:
-        """Undo what was noted of a message that the link did not take."""
-        if self._standing.get(topic) == payload:
-            self._standing.pop(topic)
-            if before is not None:
-                self._standing[topic] = before
-        if topic == wire.STATE and payload in self._echoes:
-            self._echoes.remove(payload)

@@ -33,6 +33,8 @@ class Checkpointer:
         self._path = path
         self._lock = threading.Lock()
         self._events = 0
+        self.left_bytes = 0
+        """How much of the write-ahead log the last checkpoint had to leave, because a reader still needs it."""
         self._wanted = threading.Event()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="ledger-checkpoint", daemon=True)
@@ -65,7 +67,11 @@ class Checkpointer:
         """
         events = self._events
         busy, frames, moved = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-        if not busy and frames == moved:
+        if busy:
+            return
+        (page,) = connection.execute("PRAGMA page_size").fetchone()
+        self.left_bytes = (frames - moved) * page
+        if frames == moved:
             with self._lock:
                 self._events -= events
 

@@ -91,6 +91,14 @@ class Ledger:
         """For how long the present attempt to commit has been going on, in nanoseconds; 0 between attempts."""
         return 0 if self._writer is None else self._writer.commit_age_ns
 
+    @property
+    def held_log_bytes(self) -> int:
+        """How much of the write-ahead log cannot be moved because a foreign program holds a transaction.
+
+        It grows by some 40 kB a part until that transaction ends. As of the last checkpoint that was tried.
+        """
+        return 0 if self._writer is None else self._writer.held_log_bytes
+
     def append(self, *events: Event, owed: bool = False) -> Ticket:
         """Queue events, in order, for one transaction; never waits for the disk.
 

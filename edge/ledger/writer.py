@@ -111,6 +111,11 @@ class Writer:
         return self._waiting
 
     @property
+    def held_log_bytes(self) -> int:
+        """How much of the write-ahead log foreign readers keep from being moved into the file."""
+        return self._checkpointer.left_bytes
+
+    @property
     def commit_age_ns(self) -> int:
         """For how long the present attempt to commit has been going on, in nanoseconds; 0 between attempts."""
         since_ns = self._commit_since_ns

@@ -121,8 +121,8 @@ class MqttLink:
         if farewell is not None and not self._stop.is_set():
             token = _Farewell()
             topic, payload = farewell
-            if self.publish(topic, payload, qos=1, retain=True, token=token):
-                self._farewell_told = token.told.wait(FAREWELL_S)
+            handed_over = self.publish(topic, payload, qos=1, retain=True, token=token)
+            self._farewell_told = handed_over and token.told.wait(FAREWELL_S)
         self._stop.set()
         with self._lock:
             if self._dialled is not None:

@@ -179,8 +179,12 @@ class PlcSimulator:
                     self.summary.ignored += 1
 
     def _actuate(self, done: plc_rules.Actuated) -> None:
+        ack = done.ack()
         actuation = Actuation(
-            trig=done.trigger.trig,
+            session=ack.session,
+            epoch=ack.epoch,
+            seq=ack.seq,
+            trig=ack.trig,
             part=done.trigger.part,
             decision=None if done.result is None else done.result.dec,
             code=None if done.result is None else done.result.code,
@@ -191,7 +195,7 @@ class PlcSimulator:
         self.summary.count(actuation)
         forgotten = done.reason is plc_rules.Reason.REBOOTED
         if not forgotten and Misbehaviour.NO_ACK not in self._settings.misbehave:
-            self._acks.append(wire.encode_ack(done.ack()))
+            self._acks.append(wire.encode_ack(ack))
         self._on_actuation(actuation)
 
     def _due(self) -> int:

@@ -8,8 +8,14 @@ from edge.core.types import Act, Decision
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actuation:
-    """What became of one part. ``decision`` and ``code`` are the wire's, None where no result was taken."""
+    """What became of one part. ``decision`` and ``code`` are the wire's, None where no result was taken.
 
+    ``epoch`` and ``seq`` are the result's, 0 where none was taken, as in ``cmd/ack``.
+    """
+
+    session: int
+    epoch: int
+    seq: int
     trig: int
     part: str
     decision: Decision | None

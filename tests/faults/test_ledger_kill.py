@@ -1,9 +1,7 @@
 """kill -9, and power cuts, while verdicts are recorded: whatever was said to be committed is in the ledger."""
 
-import fcntl
 import os
 import random
-import struct
 import subprocess
 import sys
 import time
@@ -12,18 +10,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Timer
 
-import pytest
-
 from edge.core.events import Instant
 from edge.ledger import Ledger
 from edge.ledger.export import export
 from edge.ledger.verify import verify
+from tests.support.disks import cut_power, make_ext4, mounted
 
 ROOT = Path(__file__).parents[2]
 KILLS = 10
 POWER_CUTS = 4
-SHUT_DOWN = 0x8004587D  # EXT4_IOC_SHUTDOWN
-WITHOUT_FLUSHING = 2
 
 Parts = set[tuple[int, int]]
 
@@ -77,37 +72,9 @@ def test_what_was_committed_survives_kill_9_at_any_moment(tmp_path: Path) -> Non
     assert len(reported) >= KILLS
 
 
-@contextmanager
-def mounted(image: Path, folder: Path) -> Iterator[None]:
-    subprocess.run(["mount", "-o", "loop", str(image), str(folder)], check=True, capture_output=True)
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", str(folder)], check=True, capture_output=True)
-
-
-def cut_power(folder: Path) -> None:
-    """Make the kernel forget all of the file system that is not on the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.ioctl(descriptor, SHUT_DOWN, struct.pack("I", WITHOUT_FLUSHING))
-    finally:
-        os.close(descriptor)
-
-
-@pytest.fixture
-def image(tmp_path: Path) -> Path:
-    assert os.geteuid() == 0, "this test mounts a file system: run it as root"
-    image = tmp_path / "disk.ext4"
-    with image.open("wb") as file:
-        file.truncate(64 << 20)
-    subprocess.run(["mkfs.ext4", "-q", str(image)], check=True, capture_output=True)
-    return image
-
-
-def test_what_was_committed_survives_a_power_cut(image: Path, tmp_path: Path) -> None:
+def test_what_was_committed_survives_a_power_cut(tmp_path: Path) -> None:
     folder = tmp_path / "disk"
-    folder.mkdir()
+    image = make_ext4(tmp_path / "disk.ext4")
     generator = random.Random(4)
     reported: Parts = set()
     for _ in range(POWER_CUTS):

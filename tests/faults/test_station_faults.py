@@ -1,19 +1,21 @@
 """Stages that hang, fail or are too slow: the station answers in time, never with an accept, and the books agree."""
 
+import json
 import threading
 import time
 
 import pytest
 
-from camera.scripted import Block
+from camera.scripted import Block, ScriptedSource
 from edge.core import wire
 from edge.core.codes import Code
 from edge.core.types import Decision
 from edge.inspector import daemon, reception
 from edge.inspector.daemon import HangError
-from edge.ledger import Ledger, LedgerError, StoreLockedError
+from edge.ledger import Ledger, LedgerError, StoreLockedError, checkpoint
 from edge.ledger.store import Store
 from tests.support.disks import fill, mount, small_disk
+from tests.support.scenarios.stages import long_transaction
 from tests.support.stations import RunningStation, StandInJudge, pause_until, picture, pictures
 from tests.support.waiting import wait_until
 
@@ -207,6 +209,27 @@ def test_a_ledger_that_takes_no_more_ends_in_losses_never_in_a_false_record(tmp_
     answered = {result.trig for result in station.results()}
     for trig in range(2, 40):
         assert records[trig]["verdict"] == ("cannot_judge" if trig in answered else "loss")
+    assert station.verified().problems == ()
+
+
+def test_a_foreign_program_that_holds_a_transaction_is_told_and_stops_no_part(tmp_path, monkeypatch):
+    monkeypatch.setattr(daemon, "HELD_LOG_BYTES", 100_000)
+    monkeypatch.setattr(checkpoint, "WORTH_EVENTS", 5)
+
+    def alarm(station):
+        topic = wire.base_topic("s", "l", "st") + "/alarm/ledger"
+        return json.loads(station.broker.retained(topic) or b'{"raised": 0, "text": ""}')
+
+    with RunningStation(tmp_path, sources={"top": ScriptedSource("top", pictures(2), repeat=True)}) as station:
+        station.inspect(1)
+        with long_transaction(tmp_path):
+            for trig in range(2, 12):
+                assert station.inspect(trig).dec is Decision.ACCEPT
+            wait_until(lambda: alarm(station)["raised"], what="the alarm")
+            assert "holds a transaction" in alarm(station)["text"]
+            assert station.ready()
+        assert station.inspect(12).dec is Decision.ACCEPT
+        wait_until(lambda: not alarm(station)["raised"], what="the end of the alarm")
     assert station.verified().problems == ()
 
 

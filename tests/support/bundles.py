@@ -1,5 +1,6 @@
 """Small bundles for tests: valid in every byte, with a network that nothing loads."""
 
+import hashlib
 import json
 from typing import Any
 
@@ -7,6 +8,7 @@ import cv2
 import numpy as np
 
 from models.bundle import Manifest
+from models.bundle.stored_zip import pack_stored
 from models.bundle.writing import pack
 
 
@@ -61,3 +63,14 @@ def members() -> dict[str, bytes]:
 
 def packed() -> bytes:
     return pack(manifest(), members())
+
+
+def packed_as(manifest: dict[str, Any]) -> bytes:
+    """Return a bundle whose manifest is any object, with the hashes of its members where that can hold them."""
+    contents = members()
+    listed = [
+        {"name": name, "size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        for name, content in sorted(contents.items())
+    ]
+    head = json.dumps({"members": listed} | manifest).encode("utf-8", "surrogatepass")
+    return pack_stored([("bundle.json", head), *sorted(contents.items())])

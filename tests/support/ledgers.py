@@ -22,7 +22,8 @@ from edge.core.events import (
 )
 from edge.core.types import Act, Box, Decision
 from edge.ledger import Ledger
-from edge.ledger.schema import FILE_NAME
+from edge.ledger.epochs import UNCLEAN
+from edge.ledger.schema import FILE_NAME, connect_reader
 
 START_MS = 1_760_000_000_000
 SHA = "ab" * 32
@@ -137,3 +138,10 @@ def tampering(directory: Path) -> Iterator[sqlite3.Connection]:
         yield connection
         for _, sql in triggers:
             connection.execute(sql)
+
+
+def unclean_epochs(directory: Path) -> set[int]:
+    """Return the epochs that ended without a word, one that nobody has closed yet too."""
+    query = "SELECT epoch FROM epochs WHERE reason = ? OR reason IS NULL"
+    with closing(connect_reader(directory / FILE_NAME)) as connection:
+        return {epoch for (epoch,) in connection.execute(query, (UNCLEAN,))}

@@ -4,7 +4,7 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,9 +19,11 @@ from deploy.active import shipped_bundle
 from edge.config import LoadedConfig
 from edge.config.load import parse_config
 from edge.core import wire
+from edge.core.quality import QualityLimits
 from edge.core.types import Ack, Act, Box, Limits, Trigger
 from edge.inspector.build import Adapters
 from edge.inspector.daemon import run
+from edge.inspector.judging import Judge
 from edge.inspector.recipes import LoadedRecipe
 from edge.inspector.views import LoadedView
 from edge.ledger.export import export
@@ -69,6 +71,26 @@ class StandInJudge:
     def inspect(self, image: NDArray[np.uint8], roi: object = None, half: object = None) -> Detection:
         self.behave()
         return Detection(score=self.score, boxes=self.boxes, preprocess_ns=1, invoke_ns=1, postprocess_ns=1)
+
+
+def stand_in_recipe(
+    judge: Judge, cameras: Sequence[str], *, limits: Limits, deadline_ms: int, capture_ms: int
+) -> LoadedRecipe:
+    """Return recipe 0 with ``judge`` behind every camera, under the shipped bundle's name."""
+    bundle = read_bundle(shipped_bundle())
+    views = tuple(
+        LoadedView(camera=name, roi=None, limits=limits, quality=QualityLimits(), bundle=bundle, detector=judge)
+        for name in cameras
+    )
+    return LoadedRecipe(
+        id=0,
+        name="test",
+        revision=1,
+        deadline_ms=deadline_ms,
+        capture_ms=capture_ms,
+        views=views,
+        model="0a1b2c3d",
+    )
 
 
 @dataclass(eq=False)
@@ -134,26 +156,8 @@ class RunningStation:
         return self.cameras
 
     def _recipes(self, _config: object) -> Mapping[int, LoadedRecipe]:
-        bundle = read_bundle(shipped_bundle())
-        views = tuple(
-            LoadedView(
-                camera=name,
-                roi=None,
-                limits=LIMITS,
-                quality=bundle.manifest.quality.limits().__class__(),
-                bundle=bundle,
-                detector=self.judge,
-            )
-            for name in self.cameras
-        )
-        recipe = LoadedRecipe(
-            id=0,
-            name="test",
-            revision=1,
-            deadline_ms=self.deadline_ms,
-            capture_ms=self.capture_ms,
-            views=views,
-            model="0a1b2c3d",
+        recipe = stand_in_recipe(
+            self.judge, tuple(self.cameras), limits=LIMITS, deadline_ms=self.deadline_ms, capture_ms=self.capture_ms
         )
         return {0: recipe}
 

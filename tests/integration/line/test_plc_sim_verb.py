@@ -73,6 +73,7 @@ def test_json_only_and_exit_code_1_where_a_part_was_late(broker):
     assert outcome.exit_code == 1
     first, second, counts = [json.loads(line) for line in outcome.stdout.splitlines()]
     assert (first["act"], first["decision"], second["act"]) == (3, None, 3)
+    assert (first["session"], first["epoch"], first["seq"]) == (second["session"], 0, 0)
     assert (counts["parts"], counts["verdicts"], counts["late"]) == (2, 0, 2)
 
 

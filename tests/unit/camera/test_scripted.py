@@ -114,6 +114,16 @@ def test_a_script_may_begin_again() -> None:
     assert [acquire(source).counter for _ in range(5)] == [1, 2, 3, 4, 5]
 
 
+def test_steps_can_be_put_before_the_next_one() -> None:
+    source = scripted(picture(0), repeat=True)
+    acquire(source)
+    source.interject(FrameUnreadableError("broken"), picture(7))
+    with pytest.raises(FrameUnreadableError):
+        acquire(source)
+    assert np.array_equal(acquire(source).image, picture(7))
+    assert np.array_equal(acquire(source).image, picture(0))
+
+
 @pytest.fixture(autouse=True)
 def no_thread_is_left() -> Iterator[None]:
     before = threading.active_count()

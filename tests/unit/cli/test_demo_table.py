@@ -17,7 +17,16 @@ def test_brackets_in_names_are_no_markup(name):
     view = LiveTable(console, f"replay:{name}", {1: name})
     view.add(
         Actuation(
-            trig=1, part="[b]P1", decision=Decision.REJECT, code=1001, act=Act.REJECTED, reason="judged", latency_ms=1.0
+            session=7,
+            epoch=1,
+            seq=1,
+            trig=1,
+            part="[b]P1",
+            decision=Decision.REJECT,
+            code=1001,
+            act=Act.REJECTED,
+            reason="judged",
+            latency_ms=1.0,
         )
     )
     console.print(view._draw())

@@ -187,3 +187,15 @@ def test_what_the_broker_refuses_is_told_and_offered_again_after_a_while(retaine
     time.ns += module.REFUSED_NS
     retained.flush(link)
     assert link.published[-1] == (wire.STATE, b"on")
+
+
+def test_after_the_farewell_nothing_is_put_back(retained, wanted, alarms):
+    link = Wire()
+    retained.flush(link)
+    retained.arrived(word(b"on"))
+    retained.close()
+    retained.arrived(word(WILL))
+    wanted[0] = (wire.STATE, b"still on")
+    retained.flush(link)
+    assert len(link.published) == 2
+    assert not alarms.raised(Alarm.STATE)

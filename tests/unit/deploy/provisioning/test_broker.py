@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 
 from deploy.provisioning import authority as authorities
 from deploy.provisioning import steps
@@ -136,13 +138,27 @@ def test_a_missing_file_is_named(plan, tmp_path):
         write(plan, tmp_path / "conf")
 
 
-def test_a_chain_between_broker_and_authority_is_understood(authority, plan, tmp_path):
-    chain = tmp_path / "chain.crt"
+def test_a_chain_from_broker_to_authority_is_followed_to_its_end(authority, plan, tmp_path):
+    root = authorities.create(tmp_path / "root", name="Root", days=100, password=None, now=NOW)
+    between = (
+        x509.CertificateBuilder()
+        .subject_name(authority.certificate.subject)
+        .issuer_name(root.certificate.subject)
+        .public_key(authority.key.public_key())
+        .serial_number(1)
+        .not_valid_before(NOW)
+        .not_valid_after(NOW + DAY)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(root.key, hashes.SHA256())
+    )
+    chain, top = tmp_path / "chain.crt", tmp_path / "root.crt"
+    top.write_bytes(root.pem)
+    chained = replace(plan, certificate=chain, authority=top, revoked=None)
     chain.write_bytes(plan.certificate.read_bytes() + authority.pem)
-    other = authorities.create(tmp_path / "root", name="Root", days=100, password=None, now=NOW)
-    root = tmp_path / "root.crt"
-    root.write_bytes(other.pem)
-    assert write(replace(plan, certificate=chain, authority=root, revoked=None), tmp_path / "conf").exists()
+    with pytest.raises(ProvisioningError, match="was not issued by --ca"):
+        write(chained, tmp_path / "conf")
+    chain.write_bytes(plan.certificate.read_bytes() + between.public_bytes(serialization.Encoding.PEM))
+    assert write(chained, tmp_path / "conf").exists()
 
 
 def test_members_come_and_go(plan, tmp_path):
