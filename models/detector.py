@@ -40,13 +40,15 @@ class Reading:
     """What the network gave for one picture, before anything is made of it.
 
     ``logits`` is the map as stored (see :attr:`Detector.quantisation`); ``embedding`` holds real values, rows x columns
-    x channels, None where the network has none; ``summary`` is that of :func:`models.novelty.summarise`.
+    x channels, None where the network has none; ``summary`` is that of :func:`models.novelty.summarise`. ``gain`` is
+    by how much the picture was made brighter or darker first.
     """
 
     logits: LogitMap
     embedding: NDArray[np.float32] | None
     summary: Vector | None
     geometry: Geometry
+    gain: float
     preprocess_ns: int
     invoke_ns: int
 
@@ -116,9 +118,9 @@ class Detector:
         Raises:
             ModelError: The network failed.
         """
-        return self._read(to_int8(prepared.pixels), prepared.geometry, time.perf_counter_ns())
+        return self._read(to_int8(prepared.pixels), prepared, time.perf_counter_ns())
 
-    def _read(self, entrance: NDArray[np.int8], geometry: Geometry, started: int) -> Reading:
+    def _read(self, entrance: NDArray[np.int8], prepared: Prepared, started: int) -> Reading:
         prepared_at = time.perf_counter_ns()
         outputs = self._runtime.invoke(entrance)
         invoked_ns = time.perf_counter_ns() - prepared_at
@@ -126,8 +128,9 @@ class Detector:
         return Reading(
             logits=outputs.logits,
             embedding=embedding,
-            summary=self._summary(embedding, geometry),
-            geometry=geometry,
+            summary=self._summary(embedding, prepared.geometry),
+            geometry=prepared.geometry,
+            gain=prepared.gain,
             preprocess_ns=prepared_at - started,
             invoke_ns=invoked_ns,
         )
@@ -168,15 +171,15 @@ class Detector:
 
     def _entrance(
         self, image: NDArray[np.uint8], roi: Region | None = None, half: NDArray[np.uint8] | None = None
-    ) -> tuple[NDArray[np.int8], Geometry]:
-        """Return the network's input for a picture, which lasts until the next one, and where the picture lies in it.
+    ) -> tuple[NDArray[np.int8], Prepared]:
+        """Return the network's input for a picture, which lasts until the next one, and how the picture became it.
 
         Raises:
             PictureError: It is no picture, or the region is not inside it.
         """
         pad = self.bundle.manifest.input.pad
         prepared = prepare(image, self._size, pad, roi, half, exposure=self._exposure, canvas=self._canvas)
-        return to_int8(prepared.pixels, in_place=True), prepared.geometry
+        return to_int8(prepared.pixels, in_place=True), prepared
 
     def _real(self, stored: NDArray[np.int8] | None) -> NDArray[np.float32] | None:
         rule = self._runtime.embedding

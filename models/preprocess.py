@@ -89,10 +89,14 @@ class Geometry:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Prepared:
-    """The network's input as bytes (height x width x 3, or x 1 for grey) and where the picture lies in it."""
+    """The network's input as bytes (height x width x 3, or x 1 for grey) and where the picture lies in it.
+
+    ``gain`` is the factor by which the picture was made brighter or darker (:class:`Exposure`).
+    """
 
     pixels: Pixels
     geometry: Geometry
+    gain: float = 1.0
 
 
 def prepare(
@@ -126,8 +130,9 @@ def prepare(
     height, width = used.shape[:2]
     usable = half if region is None and size.colour and used.shape[:2] == _doubled(half) else None
     scaled = _scaled(_coloured(used, size.colour), size, usable)
+    gain = 1.0 if exposure is None else exposure.gain(used)
     if exposure is not None:
-        scaled = np.asarray(cv2.convertScaleAbs(scaled, alpha=exposure.gain(used)), np.uint8)
+        scaled = np.asarray(cv2.convertScaleAbs(scaled, alpha=gain), np.uint8)
     scaled_height, scaled_width = scaled.shape[:2]
     left, top = (size.width - scaled_width) // 2, (size.height - scaled_height) // 2
     if canvas is None:
@@ -141,7 +146,7 @@ def prepare(
         left=left,
         top=top,
     )
-    return Prepared(pixels=canvas, geometry=geometry)
+    return Prepared(pixels=canvas, geometry=geometry, gain=gain)
 
 
 def to_int8(pixels: Pixels, *, in_place: bool = False) -> NDArray[np.int8]:

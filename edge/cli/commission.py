@@ -15,6 +15,7 @@ from edge.core.claims import parts_needed
 from edge.inspector.commissioning import Observed, list_challenge, list_goods, observe, refuse_shared
 from edge.inspector.judging import Roi
 from edge.inspector.station import software_version
+from models.audit.wording import several
 from models.bundle import Bundle, read_bundle
 from models.commissioning import CommissionedFile, CommissioningRefusedError, write_commissioned
 from models.commissioning.commission import (
@@ -150,8 +151,8 @@ def _remarks(bundle: Bundle, found: Commissioning, goods: Observed, challenge: O
         yield f"only {accepted} of {goods.parts} good parts would be accepted: train a bundle with this product"
     if challenge.independent < challenge.parts:
         yield (
-            f"the {challenge.parts} parts with known defects are of {challenge.independent} groups: parts of one group "
-            "resemble each other and count as one for a claim of risk"
+            f"the {challenge.parts} parts with known defects are of {several(challenge.independent, 'group')}: parts "
+            "of one group resemble each other and count as one for a claim of risk"
         )
     if found.claim is None:
         yield f"it claims no risk of its own: {_needed(goods, challenge)}"

@@ -14,6 +14,7 @@ from edge.inspector.views import LoadedView
 from models.audit import Claim, Subject, SubjectView
 from models.audit.answer import ESCAPE_LOOSEST
 from models.audit.subject import pictures_fingerprint
+from models.audit.wording import several
 from models.bundle import Bundle
 from models.bundle.prints import picture_print, trained_prints
 from models.evaluation import InForce
@@ -93,8 +94,8 @@ def _refuse_incomplete(dataset: Dataset, cameras: Sequence[str]) -> None:
     strange = [entry.file for entry in dataset.images if entry.part_id is None or entry.view not in cameras]
     if strange:
         raise DatasetError(
-            f"the recipe judges a part by the views {wanted}: {len(strange)} pictures ({_first(strange)}) do not tell "
-            "part_id and one of these views; add both, or name one view with --view"
+            f"the recipe judges a part by the views {wanted}; without part_id or one of these views: "
+            f"{several(len(strange), 'picture')} ({_first(strange)}); add both, or name one view with --view"
         )
     seen: defaultdict[str, set[str]] = defaultdict(set)
     for entry in dataset.images:
@@ -102,8 +103,9 @@ def _refuse_incomplete(dataset: Dataset, cameras: Sequence[str]) -> None:
     lacking = [part for part, found in seen.items() if len(found) < len(cameras)]
     if lacking:
         raise DatasetError(
-            f"the recipe judges a part by the views {wanted}: {len(lacking)} parts ({_first(lacking)}) have no picture "
-            "of one of them, and the line never accepts such a part; add the pictures, or name one view with --view"
+            f"the recipe judges a part by the views {wanted}, and the line accepts none without all of them; without "
+            f"a picture of one: {several(len(lacking), 'part')} ({_first(lacking)}); add the pictures, or name one "
+            "view with --view"
         )
 
 

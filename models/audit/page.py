@@ -13,7 +13,7 @@ from models.audit.rivals import incumbent_section, people_section, rates_section
 from models.audit.scores import calibration_section, repeat_section, scores_section, tables_section
 from models.audit.style import STYLE
 from models.audit.subject import SubjectView
-from models.audit.wording import NONE, bounds, counted, number, share
+from models.audit.wording import NONE, bounds, counted, number, several, share
 from models.evaluation import Rate
 
 _WORDS: Final = {
@@ -68,8 +68,9 @@ def render_report(audit: Audit, pictures: Mapping[str, ReportPicture]) -> str:
 def _head(audit: Audit) -> Html:
     subject, counts = audit.subject, audit.evaluation["counts"]
     date = f"{subject.date}. " if subject.date else ""
-    parts = f"{counts['parts']} parts: {counts['bad']} defective, {counts['good']} good"
-    pictures = f"{counts['images']} pictures" + (f", {len(audit.groups)} groups" if audit.groups else ", no groups")
+    parts = f"{several(counts['parts'], 'part')}: {counts['bad']} defective, {counts['good']} good"
+    groups = several(len(audit.groups), "group") if audit.groups else "no groups"
+    pictures = f"{several(counts['images'], 'picture')}, {groups}"
     return Html(
         f"<header><h1>Audit of {html(subject.bundle)}</h1>"
         f"<p>{html(date)}Product {html(subject.product)}. Judged on {html(subject.data)}: {parts}; {pictures}. "

@@ -28,7 +28,7 @@ class ExposureFormat(_Part):
     """How bright a picture is made: its values times ``level`` / its mean, within ``gain_min`` and ``gain_max``."""
 
     level: Annotated[float, Field(ge=1.0, le=254.0, allow_inf_nan=False)]
-    gain_min: Annotated[float, Field(gt=0.0, le=1.0, allow_inf_nan=False)]
+    gain_min: Annotated[float, Field(ge=0.01, le=1.0, allow_inf_nan=False)]
     gain_max: Annotated[float, Field(ge=1.0, le=64.0, allow_inf_nan=False)]
 
     def exposure(self) -> Exposure:
@@ -40,7 +40,8 @@ class InputFormat(_Part):
     """The network's input and how a picture becomes it (:mod:`models.preprocess` is the definition).
 
     ``pad`` fills what the picture does not cover; ``(x - 128) / 128`` is the only normalisation, so that the int8
-    input is the byte with its top bit flipped. ``exposure`` comes first; None leaves the picture as bright as it is.
+    input is the byte with its top bit flipped. ``exposure`` comes after scaling; None
+    leaves the picture as bright as it is.
     """
 
     width: Annotated[int, Field(ge=32, le=4096, multiple_of=16)]

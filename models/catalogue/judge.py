@@ -131,7 +131,9 @@ class CatalogueDetector:
             logits = logits.copy()
             logits[:, :, 0] = told.defect
             score, novelty = told.score, told.novelty
-        view = NetworkView(logits=logits, quantisation=quantisation, manifest=manifest, geometry=reading.geometry)
+        view = NetworkView(
+            logits=logits, quantisation=quantisation, manifest=manifest, geometry=reading.geometry, gain=reading.gain
+        )
         plain = Detection(
             score=score,
             boxes=extract_boxes(logits, quantisation, manifest, reading.geometry),
@@ -187,7 +189,9 @@ class CatalogueDetector:
             size = measure_blemish(image, geometry, stride, region.cells, view.raised & ~region.cells)
         except UnmeasuredError as error:
             return _Measured(zones=zones, size=None, trouble=str(error))
-        return _Measured(zones=zones, size=size, trouble=None)
+        # In little light a blemish has fewer grey levels: what is accepted must not depend on the lamp.
+        contrast = min(size.contrast * max(view.gain, 1.0), 1.0)
+        return _Measured(zones=zones, size=replace(size, contrast=contrast), trouble=None)
 
     def _remaining(self, view: NetworkView, excused: Sequence[FoundRegion]) -> float | None:
         """Return the score of a picture without what is excused; None where nothing is, or too little is left."""

@@ -28,12 +28,16 @@ _Place = tuple[int, int, int, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class NetworkView:
-    """A picture as the network has read it: the map as stored, and the rules (offset included) to read it by."""
+    """A picture as the network has read it: the map as stored, and the rules (offset included) to read it by.
+
+    ``gain`` is by how much the picture was made brighter or darker before.
+    """
 
     logits: LogitMap
     quantisation: Quantisation
     manifest: Manifest
     geometry: Geometry
+    gain: float = 1.0
 
     @property
     def raised(self) -> Cells:

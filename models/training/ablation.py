@@ -104,7 +104,12 @@ def _row(settings: TrainingSettings, variant: Variant, gathered: Gathered, progr
         "auroc_within_group": auroc_within_group([(one.group, one.defective, one.logit) for one in photos]),
         "auroc_without_largest_group": ranking([one for one in photos if one.group != largest]),
         "gap": _gap(photos),
-        "verdicts": nested_counts(photos, gathered.folds, settings.decision),
+        "verdicts": nested_counts(
+            photos,
+            gathered.folds,
+            settings.decision,
+            independent=gathered.independent and evidence.photos_decide,
+        ),
         "half_light": None if variant.quantised else _half_light(settings, gathered, plan, students, progress),
         "auroc_virtual": None if variant.quantised else ranking(virtual),
         "auroc_teachers": evidence.teachers,
@@ -129,7 +134,8 @@ def _by_int8(
     pictures = []
     for job in students:
         outcome = outcome_of(job, plan)
-        detector = quantised(manifest, outcome, gathered.store, progress)
+        seen = [entry for entry in plan.entries if plan.fold_of(entry) not in job.left_out]
+        detector = quantised(manifest, outcome, gathered.store, seen, progress)
         for entry in gathered.store.entries:
             if entry.origin == "photo" and entry.name in outcome.maps:
                 stored = detector.logit_map(np.asarray(gathered.store.pixels[entry.index]))

@@ -68,12 +68,12 @@ def fit_embedding(
     unseen: Sequence[PictureEntry],
     seed: int,
 ) -> Embedding:
-    """Fit the projection on cells of pictures the network was trained on, and summarise these and the unseen ones.
+    """Fit the projection on cells of pictures the network was trained on, and summarise these and all unseen ones.
 
-    Photos go before virtual pictures where there are many.
+    Of those it was trained on photos go before virtual pictures where there are many.
     """
     random = np.random.default_rng(seed)
-    chosen = _chosen(seen, random) + _chosen(unseen, random)
+    chosen = [*_chosen(seen, random), *unseen]
     known = {entry.name for entry in seen}
     features = {entry.name: logits_and_features(network, store.pixels[entry.index])[1] for entry in chosen}
     cells = []

@@ -60,8 +60,10 @@ def decide(settings: TrainingSettings, gathered: Gathered, evidence: Evidence) -
     return findings, chosen
 
 
-def quantised(manifest: Manifest, outcome: Outcome, store: PictureStore, progress: Progress) -> Detector:
-    """Return a student's int8 network as the station will run it."""
+def quantised(
+    manifest: Manifest, outcome: Outcome, store: PictureStore, seen: Sequence[PictureEntry], progress: Progress
+) -> Detector:
+    """Return a student's int8 network as the station will run it; its ranges come from pictures that it has seen."""
     if outcome.embedding is None:
         raise ModelError(f"{outcome.job.name} has no embedding; delete its result in the work folder")
     progress("quantising", 0, 2)
@@ -69,7 +71,7 @@ def quantised(manifest: Manifest, outcome: Outcome, store: PictureStore, progres
     whole = EmbeddingNetwork(network, outcome.embedding.projection())
     exported = export_float(whole, manifest.input.height, manifest.input.width)
     progress("quantising", 1, 2)
-    model = quantise(exported, _range_pictures(store))
+    model = quantise(exported, _range_pictures(store, seen))
     progress("quantising", 2, 2)
     return loaded(manifest, model, threads=2)
 
@@ -120,7 +122,7 @@ def _virtual_golden(settings: TrainingSettings) -> list[NDArray[np.uint8]]:
     return [line.render(index).image for index in good + bad]
 
 
-def _range_pictures(store: PictureStore) -> list[NDArray[np.uint8]]:
+def _range_pictures(store: PictureStore, seen: Sequence[PictureEntry]) -> list[NDArray[np.uint8]]:
     """Return pictures for the activation ranges: evenly from all photos and virtual parts, defective ones first."""
-    entries = sorted(store.entries, key=lambda entry: entry.truth == "accept")
+    entries = sorted(seen, key=lambda entry: entry.truth == "accept")
     return [np.asarray(store.pixels[entry.index]) for entry in entries[:: max(len(entries) // _RANGE_PICTURES, 1)]]

@@ -50,8 +50,8 @@ def _write(settings: TrainingSettings, gathered: Gathered, evidence: Evidence, o
     named = settings.model_copy(update={"name": _fold_name(settings, left_out)})
     findings, _ = decide(named, gathered, evidence)
     manifest = make_manifest(named, findings, gathered)
-    detector = quantised(manifest, outcome, gathered.store, _quiet)
     seen = [entry for entry in gathered.store.entries if entry.group not in gathered.folds[left_out]]
+    detector = quantised(manifest, outcome, gathered.store, seen, _quiet)
     detector = with_novelty(detector, novelty_of(detector, gathered.store, seen, evidence.unseen))
     groups = ", ".join(group for group in gathered.folds[left_out] if not group.startswith("virtual-"))
     card = f"# {path.stem}\n\nA student of the run that never saw {groups or 'its fold'}; for trials alone.\n"

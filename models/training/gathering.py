@@ -84,6 +84,7 @@ def gather(settings: TrainingSettings, progress: Progress) -> Gathered:
     checks = tuple(check_folder(folder, settings.group_field, progress) for folder in settings.data)
     for check in checks:
         check.raise_errors()
+    _refuse_copies(checks)
     datasets = [check.dataset for check in checks]
     if not settings.virtual:
         _refuse_one_sided(datasets)
@@ -116,8 +117,21 @@ def gather(settings: TrainingSettings, progress: Progress) -> Gathered:
             for folder, check in zip(settings.data, checks, strict=True)
             for file, sha256 in check.hashes.items()
         },
-        independent=bool(datasets) and all(dataset.group_field is not None for dataset in datasets),
+        independent=bool(datasets) and all(entry.group is not None for dataset in datasets for entry in dataset.images),
     )
+
+
+def _refuse_copies(checks: Sequence[DataCheck]) -> None:
+    """Refuse one picture in two folders: it could lie in two folds, and be judged by what has learnt it."""
+    first: dict[str, str] = {}
+    for check in checks:
+        own = {sha256: f"{check.name}/{file}" for file, sha256 in check.hashes.items()}
+        if shared := sorted(own.keys() & first.keys()):
+            raise DatasetError(
+                f"{own[shared[0]]} is {first[shared[0]]} again ({len(shared)} such pictures): name one of the two "
+                "folders only, or take the copies out of one"
+            )
+        first |= own
 
 
 def _refuse_alike(folders: Sequence[Path]) -> None:
@@ -184,7 +198,8 @@ def _key(
     exposure: Exposure | None,
     hashes: Sequence[str],
 ) -> str:
-    parts = [list(classes), size.width, size.height, repr(exposure), list(hashes), settings.group_field]
+    folders = [str(folder.resolve()) for folder in settings.data]  # the entries hold names and paths of files
+    parts = [list(classes), size.width, size.height, repr(exposure), folders, list(hashes), settings.group_field]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 

@@ -107,8 +107,8 @@ def compare(
     random = np.random.default_rng(seed)
     manifest = detector.bundle.manifest
     limits, calibration = manifest.decision.limits(), manifest.calibration
-    near = int(settings.pictures * _NEAR_SHARE)
-    plain = _spread(store.entries, settings.pictures - near, random)
+    plain = _spread(store.entries, settings.pictures - int(settings.pictures * _NEAR_SHARE), random)
+    near = settings.pictures - len(plain)  # with few pictures more of them carry a drawn defect
     chosen = [(entry.name, np.asarray(store.pixels[entry.index])) for entry in plain]
     goods = [entry for entry in store.entries if entry.truth == "accept"]
     pictures = [*chosen, *_near_limits(goods, store, detector, near, random)]

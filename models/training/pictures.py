@@ -79,7 +79,7 @@ class PictureStore:
     """
 
     def __init__(self, folder: Path, entries: Sequence[PictureEntry]) -> None:
-        """Open the files of a store that :class:`StoreWriter` filled."""
+        """Open the files of a store that :func:`fill_store` filled."""
         self.folder = folder
         self.entries = tuple(entries)
         self.pixels: NDArray[np.uint8] = np.load(folder / "pixels.npy", mmap_mode="r")
@@ -190,7 +190,7 @@ def virtual_pictures(
 
 
 def input_size(shapes: Sequence[tuple[int, int]], pixels_min: int, pixels_max: int) -> InputSize:
-    """Return the input for pictures of these shapes (height, width): the median aspect, whole multiples of 32.
+    """Return the input for pictures of these shapes (height, width): large enough for most, whole multiples of 32.
 
     Nine in ten pictures fit without being shrunk, unless that would take more than ``pixels_max`` pixels; small
     pictures are enlarged until the input has ``pixels_min``.

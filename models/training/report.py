@@ -108,7 +108,8 @@ def _evaluation(origin: str, metrics: Mapping[str, Any]) -> str:
     novel = metrics[f"{origin}_novel"]
     unlike = (
         f"Held to be unlike the training although of its product: {novel['good_novel']} good and "
-        f"{novel['bad_novel']} defective of {novel['pictures']} pictures of left-out groups.\n"
+        f"{novel['bad_novel']} defective of {novel['pictures']} pictures of left-out groups. The limit was set on "
+        "the good photos among them, a third beyond the farthest.\n"
     )
     chose = metrics["limits"]["chosen_on"] in {origin, "all"}
     return "\n".join([_figures(_TITLES[origin], metrics[f"{origin}_out_of_fold"], chose=chose), unlike])
@@ -119,7 +120,8 @@ def _half_light(found: Mapping[str, Any] | None) -> str:
         return ""
     bad, good = found["bad"], found["good"]
     return (
-        f"Photos at half their brightness, groups left out: AUROC {_number(found['auroc'])}; "
+        "Photos with each grey level halved (no louder noise, which a dark factory has), groups left out: AUROC "
+        f"{_number(found['auroc'])}; "
         f"of {bad['pictures']} defective {bad['accept']} accepted, {bad['reject']} rejected; "
         f"of {good['pictures']} good {good['accept']} accepted, {good['reject']} rejected.\n\n"
     )
@@ -137,6 +139,11 @@ def _claim(manifest: Manifest, claimed: Mapping[str, Any]) -> str:
         return (
             f"At most {escape['alpha']:.0%} of defective parts are accepted, with {escape['confidence']:.0%} "
             f"confidence, from the scores of {escape['parts']} independent defective parts."
+        )
+    if not escape["parts_missing"] and not overkill["parts_missing"]:
+        return (
+            "None: limits are placed by rule of thumb. The data does not name the independent part that each picture "
+            "shows, or the limits rest on drawn parts, and a claim needs real and independent ones."
         )
     missing = [
         f"{side['parts_missing']} more independent {kind} parts"

@@ -90,7 +90,7 @@ class DistillationSettings(_Settings):
 
 
 class DecisionSettings(_Settings):
-    """How limits are chosen from out-of-fold scores; see :mod:`models.training.calibration`.
+    """How limits are chosen from out-of-fold scores; see :mod:`models.training.limits`.
 
     ``alpha`` is the escape rate, and the overkill rate, that a claim is for. A box's peak is at the accept limit, and
     it grows over cells down to ``grow_below`` logits less; ``boxes`` gives the rest.

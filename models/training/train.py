@@ -59,7 +59,7 @@ def _trained(
     findings, chosen = decide(settings, gathered, evidence)
     outcome = outcome_of(students[-1], plan)
     manifest = make_manifest(settings, findings, gathered)
-    detector = quantised(manifest, outcome, gathered.store, progress)
+    detector = quantised(manifest, outcome, gathered.store, gathered.store.entries, progress)
     novelty = novelty_of(detector, gathered.store, gathered.store.entries, evidence.unseen)
     detector = with_novelty(detector, novelty)
     network = rebuilt(outcome, len(gathered.classes))

@@ -241,10 +241,10 @@ def test_a_part_without_one_of_the_views_is_no_part_of_this_recipe(pairs: Pairs)
     pairs.add("half", "accept", top=part(9))
     done = run("evaluate", "--config", pairs.config, "--data", pairs.folder.folder)
     assert done.exit_code == 1
-    assert "1 parts (half) have no picture of one of them" in done.stderr
+    assert "without a picture of one: 1 part (half)" in done.stderr
     pairs.folder.add("loose.png", part(10), "accept")
     done = run("evaluate", "--config", pairs.config, "--data", pairs.folder.folder)
-    assert "1 pictures (loose.png) do not tell part_id" in done.stderr
+    assert "without part_id or one of these views: 1 picture (loose.png)" in done.stderr
 
 
 def test_a_folder_of_other_views_is_told(bundle: Path, pairs: Pairs) -> None:

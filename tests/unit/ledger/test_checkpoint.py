@@ -10,17 +10,19 @@ from edge.ledger import checkpoint
 from edge.ledger.checkpoint import Checkpointer
 from tests.support.ledgers import instant, start
 
+PAGE_BYTES = 4096
+
 
 class Log:
-    """Answers a checkpoint as SQLite does: busy, frames in the log, frames moved."""
+    """Answers a checkpoint as SQLite does: busy, frames in the log, frames moved; and says how large a page is."""
 
-    def __init__(self, *answers: tuple[int, int, int]) -> None:
+    def __init__(self, *answers: tuple[int, ...]) -> None:
         self.answers = list(answers)
 
-    def execute(self, _sql: str) -> "Log":
-        return self
+    def execute(self, sql: str) -> "Log":
+        return Log((PAGE_BYTES,)) if sql == "PRAGMA page_size" else self
 
-    def fetchone(self) -> tuple[int, int, int]:
+    def fetchone(self) -> tuple[int, ...]:
         return self.answers.pop(0)
 
 
@@ -35,7 +37,7 @@ def checkpointer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ch
 
 
 def moved(checkpointer: Checkpointer, *answer: int, on_the_writer: bool = False) -> None:
-    log = Log(answer or (0, 5, 5))  # type: ignore[arg-type]
+    log = Log(answer or (0, 5, 5))
     checkpointer.run(log, on_the_writer=on_the_writer)  # type: ignore[arg-type]
 
 
@@ -54,7 +56,7 @@ def _while_noting(log: Log, checkpointer: Checkpointer, events: int) -> sqlite3.
     """Return a log into which events come while it is moved."""
     fetch = log.fetchone
 
-    def fetchone() -> tuple[int, int, int]:
+    def fetchone() -> tuple[int, ...]:
         checkpointer.note(events)
         return fetch()
 
@@ -91,3 +93,12 @@ def test_a_log_that_fills_the_disk_is_moved_by_the_writer_at_last(checkpointer: 
     assert not checkpointer.due_on_the_writer
     checkpointer.note(1)
     assert checkpointer.due_on_the_writer
+
+
+def test_what_a_reader_keeps_in_the_log_is_known_until_it_has_been_moved(checkpointer: Checkpointer) -> None:
+    moved(checkpointer, 0, 500, 20)
+    assert checkpointer.left_bytes == 480 * PAGE_BYTES
+    moved(checkpointer, 1, 500, 20)
+    assert checkpointer.left_bytes == 480 * PAGE_BYTES
+    moved(checkpointer, 0, 500, 500)
+    assert checkpointer.left_bytes == 0

@@ -1,11 +1,15 @@
 """The judge of a view with a catalogue: an accept is earned by what is left of the picture."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edge.core.types import Limits
+from models.bundle import Bundle
+from models.bundle.manifest import ExposureFormat
 from models.catalogue import CatalogueDetector
 from models.catalogue.rules import Reason
 from models.commissioning import CommissionedDetector
@@ -39,6 +43,19 @@ def test_it_is_measured_as_drawn(detector: Detector) -> None:
     assert region.size is not None
     assert region.size.length == pytest.approx(1 + np.hypot(11, 5), abs=0.01)
     assert (region.size.area, region.size.contrast) == (72, pytest.approx((200 - 46) / 255, abs=0.01))
+
+
+def test_a_blemish_is_not_accepted_for_being_seen_in_little_light(bundle: Bundle) -> None:
+    """What is judged is made as bright as the training's pictures, and so is the contrast that a rule goes by."""
+    bright = surface(speck(100, 60, 12, 6)) // 2 * 2
+    exposure = ExposureFormat(level=float(bright.mean()), gain_min=0.25, gain_max=4.0)
+    entrance = bundle.manifest.input.model_copy(update={"exposure": exposure})
+    manifest = bundle.manifest.model_copy(update={"input": entrance})
+    relit = Detector.load(replace(bundle, manifest=manifest))
+    [full], [half] = (judge(relit).assess(picture).regions for picture in (bright, bright // 2))
+    assert full.size is not None
+    assert half.size is not None
+    assert half.size.contrast == pytest.approx(full.size.contrast, abs=0.02)
 
 
 @pytest.mark.parametrize(
