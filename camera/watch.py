@@ -250,5 +250,4 @@ class Watch:
 
     def _smallest(self, cells: Cells) -> float:
         """Return the number of cells that the smallest part covers."""
-        rows, columns = cells.shape[:2]
-        return self._rules.area * rows * columns
+        return self._rules.area * cells[..., 0].size

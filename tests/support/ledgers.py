@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from edge.ledger import Ledger
 from edge.ledger.archiver import Archiver
 from edge.ledger.epochs import UNCLEAN
 from edge.ledger.retention import Retention
-from edge.ledger.schema import FILE_NAME, connect_reader
+from edge.ledger.schema import FILE_NAME, MIGRATIONS, connect_reader
 from tests.support.waiting import wait_until
 
 START_MS = 1_760_000_000_000
@@ -149,6 +150,20 @@ def archive(directory: Path, *, keep: int = 0, file_events: int = 1000) -> None:
         finally:
             archiver.stop()
             ledger.close("stopped", instant(2000), {})
+
+
+def make_version(directory: Path, version: int) -> None:
+    """Write a ledger as the software of an earlier version left it."""
+    modern = directory / "modern"
+    modern.mkdir()
+    write(modern, [*whole_part(key(1)), received(key(2)), stored(key(1))])
+    with closing(sqlite3.connect(directory / FILE_NAME, isolation_level=None)) as old:
+        for statement in chain.from_iterable(MIGRATIONS[:version]):
+            old.execute(statement)
+        old.execute(f"PRAGMA user_version = {version}")
+        old.execute("ATTACH ? AS modern", (str(modern / FILE_NAME),))
+        for table in ("events", "head", "epochs", "parts", "images", "tallies"):
+            old.execute(f"INSERT INTO {table} SELECT * FROM modern.{table} ORDER BY 1")
 
 
 @contextmanager

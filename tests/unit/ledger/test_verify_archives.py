@@ -6,7 +6,6 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
-from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -17,14 +16,14 @@ from edge.ledger.archive_file import FOLDER
 from edge.ledger.archiver import Archiver
 from edge.ledger.export import export
 from edge.ledger.retention import Retention
-from edge.ledger.schema import FILE_NAME, MIGRATIONS
+from edge.ledger.schema import FILE_NAME
 from edge.ledger.verify import verify
 from tests.support.ledgers import (
     archive,
     instant,
     key,
+    make_version,
     pruned,
-    received,
     start,
     stored,
     tampering,
@@ -224,20 +223,6 @@ def test_a_ledger_written_anew_with_sound_hashes_is_found_by_an_anchor_alone(sto
     assert verify(other).problems == ()
     (problem,) = verify(other, anchors=[known]).problems
     assert problem.startswith("anchor 40:")
-
-
-def make_version(directory: Path, version: int) -> None:
-    """Write a ledger as the software of an earlier version left it."""
-    modern = directory / "modern"
-    modern.mkdir()
-    write(modern, [*whole_part(key(1)), received(key(2)), stored(key(1))])
-    with closing(sqlite3.connect(directory / FILE_NAME, isolation_level=None)) as old:
-        for statement in chain.from_iterable(MIGRATIONS[:version]):
-            old.execute(statement)
-        old.execute(f"PRAGMA user_version = {version}")
-        old.execute("ATTACH ? AS modern", (str(modern / FILE_NAME),))
-        for table in ("events", "head", "epochs", "parts", "images", "tallies"):
-            old.execute(f"INSERT INTO {table} SELECT * FROM modern.{table} ORDER BY 1")
 
 
 @pytest.mark.parametrize("version", [1, 2])
