@@ -17,6 +17,7 @@ class Alarm(StrEnum):
     LINK = "link"
     SPOOL = "spool"
     TRIGGER = "trigger"
+    ARCHIVE = "archive"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

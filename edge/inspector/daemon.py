@@ -98,6 +98,10 @@ def _supervise(inspector: Inspector, stopping: threading.Event, notifier: Notifi
         else:
             text = str(inspector.ledger.failure or "commits take too long")
             inspector.alarms.set(Alarm.LEDGER, clock.now(), text, value=inspector.ledger.waiting)
+        if inspector.archiver.problem:
+            inspector.alarms.set(Alarm.ARCHIVE, clock.now(), inspector.archiver.problem)
+        else:
+            inspector.alarms.clear(Alarm.ARCHIVE, clock.now())
         if inspector.reception.counts["refused"] != refused:
             refused, quiet_since = inspector.reception.counts["refused"], time.monotonic()
         elif time.monotonic() - quiet_since > TRIGGER_ALARM_S:

@@ -41,7 +41,9 @@ class OperatorDesk:
         except LedgerError as error:
             yield Reply(state=State.FAILED, text=str(error))
         else:
-            yield _done(f"made {files} file{'s' if files > 1 else ''}" if files else "nothing is old enough: no file made")
+            yield _done(
+                f"made {files} file{'s' if files > 1 else ''}" if files else "nothing is old enough: no file made"
+            )
 
     def _recorded(self, request: Request, caller: Caller, detail: str) -> Reply | None:
         """Put on record who asks for what; the answer where that fails, for what is not on record is not done."""
