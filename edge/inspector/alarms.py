@@ -24,6 +24,7 @@ class Alarm(StrEnum):
     MISSED = "missed"
     EARLY = "early"
     LATE = "late"
+    ARCHIVE = "archive"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

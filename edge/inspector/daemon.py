@@ -102,6 +102,7 @@ def _supervise(inspector: Inspector, stopping: threading.Event, notifier: Notifi
         _refuse_to_hang(inspector)
         notifier.watchdog()
         _tell_of_ledger(inspector)
+        _tell_of_archive(inspector)
         inspector.audit.look(clock.now())
         inspector.link_alarm.connection(inspector.link.trouble)
         inspector.certificates.look()
@@ -137,6 +138,13 @@ def _tell_of_ledger(inspector: Inspector) -> None:
         inspector.alarms.set(Alarm.LEDGER, present, text, value=value, limit=limit)
     else:
         inspector.alarms.clear(Alarm.LEDGER, present)
+
+
+def _tell_of_archive(inspector: Inspector) -> None:
+    if problem := inspector.archiver.problem:
+        inspector.alarms.set(Alarm.ARCHIVE, clock.now(), problem)
+    else:
+        inspector.alarms.clear(Alarm.ARCHIVE, clock.now())
 
 
 def _refuse_to_hang(inspector: Inspector) -> None:

@@ -85,7 +85,8 @@ class Archiver:
         self._retention = retention
         self._jobs: queue.Queue[ArchiveJob | None] = queue.Queue(1)
         self._stopping = threading.Event()
-        self._problem = ""
+        self.problem = ""
+        """Why no archive could be made when one was due; empty where nothing is wrong."""
         self._thread = threading.Thread(target=self._work, name="ledger-archiver", daemon=True)
 
     def start(self) -> None:
@@ -125,16 +126,20 @@ class Archiver:
             else:
                 if job is not None:
                     self._for(job)
+        with suppress(queue.Empty):
+            while True:
+                if (left := self._jobs.get_nowait()) is not None:
+                    left.tell(LedgerClosedError("not archived: the station stops"))
 
     def _automatically(self) -> None:
         try:
             self._make_all(self._retention, due, _LOG.info)
         except Exception as error:  # noqa: BLE001 - tried again in a minute; nothing is lost meanwhile
-            if str(error) != self._problem:
+            if str(error) != self.problem:
                 _LOG.warning("%s: %s", self._path, error)
-            self._problem = str(error)
+            self.problem = str(error)
         else:
-            self._problem = ""
+            self.problem = ""
 
     def _for(self, job: ArchiveJob) -> None:
         try:

@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 
 from edge.ledger import Ledger, LedgerCorruptError, LedgerVersionError, StoreLockedError, schema
+from edge.ledger.archiver import Archiver
 from edge.ledger.export import export
 from edge.ledger.lock import holder, is_held
 from edge.ledger.reader import counts, last_parts
+from edge.ledger.retention import Retention
 from edge.ledger.verify import verify
-from tests.support.ledgers import instant, key, start, whole_part, write
+from tests.support.ledgers import instant, key, start, stored, whole_part, write
 from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[3]
@@ -47,6 +49,47 @@ def test_readers_beside_the_writer_see_whole_parts_in_order(tmp_path: Path) -> N
         writing.clear()
         thread.join()
         ledger.close("stopped", instant(), {})
+
+
+def test_readers_see_every_part_once_while_events_move_to_the_archive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge.ledger.archiver.REST_S", 0.0)
+    monkeypatch.setattr("edge.ledger.writer.PAUSE_S", 0.0005)
+    ledger = start(tmp_path)
+    archiver = Archiver(ledger, tmp_path, Retention(days=36_500, events=20, file_events=30, always_kept=0))
+    archiver.start()
+    assert ledger.append(*whole_part(key(1))).wait(10)
+    going = threading.Event()
+    going.set()
+
+    def work() -> None:
+        trig = 1
+        while going.is_set():
+            trig += 1
+            ledger.append(*whole_part(key(trig)), stored(key(trig), f"{trig}.jpg")).wait(10)
+            if trig % 10 == 0:
+                list(archiver.ask().progress())
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        archives = 0
+        while archives < 12:
+            lines = list(export(tmp_path))
+            assert [line["trig"] for line in lines] == list(range(1, len(lines) + 1))
+            assert {(line["verdict"], line["ack_act"]) for line in lines} == {("accept", 1)}
+            assert {len(line["views"]) for line in lines} == {1}
+            report = verify(tmp_path)
+            assert (report.problems, report.running) == ((), True)
+            archives = report.archives
+            assert counts(tmp_path, 0)["accept"] >= len(lines)
+    finally:
+        going.clear()
+        thread.join()
+        archiver.stop()
+        ledger.close("stopped", instant(), {})
+    assert verify(tmp_path).problems == ()
 
 
 def test_the_write_ahead_log_stays_bounded_while_events_arrive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

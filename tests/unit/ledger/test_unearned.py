@@ -7,7 +7,6 @@ from pathlib import Path
 
 from edge.core.events import Truth
 from edge.core.types import Act, Decision
-from edge.ledger import Ledger
 from edge.ledger.export import export
 from edge.ledger.reader import counts, last_unearned
 from edge.ledger.schema import FILE_NAME
