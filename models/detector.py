@@ -11,7 +11,7 @@ from edge.core.types import Box
 from models.bundle import Bundle
 from models.novelty import Vector, covered, distance, summarise
 from models.postprocess import LogitMap, extract_boxes, picture_score
-from models.preprocess import Geometry, InputSize, Prepared, Region, prepare, to_int8
+from models.preprocess import Geometry, InputSize, Region, prepare, to_int8
 from models.quantisation import Quantisation
 from models.runtime import Runtime
 
@@ -60,6 +60,8 @@ class Detector:
         self._runtime = runtime
         source = bundle.manifest.input
         self._size = InputSize(width=source.width, height=source.height, colour=source.colour == "bgr")
+        # Pages that the kernel must hand out anew for every picture cost more than filling them.
+        self._canvas = np.empty(self._size.shape, np.uint8)
         known = bundle.manifest.novelty
         self._centre = np.asarray(known.centre) if known else None
         self._precision = np.asarray(known.precision) if known else None
@@ -105,8 +107,7 @@ class Detector:
     ) -> Reading:
         """Run the network on a picture; arguments and errors as of :meth:`inspect`."""
         started = time.perf_counter_ns()
-        prepared = self.prepare(image, roi, half)
-        entrance = to_int8(prepared.pixels)
+        entrance, geometry = self._entrance(image, roi, half)
         prepared_at = time.perf_counter_ns()
         outputs = self._runtime.invoke(entrance)
         invoked_ns = time.perf_counter_ns() - prepared_at
@@ -114,8 +115,8 @@ class Detector:
         return Reading(
             logits=outputs.logits,
             embedding=embedding,
-            summary=self._summary(embedding, prepared.geometry),
-            geometry=prepared.geometry,
+            summary=self._summary(embedding, geometry),
+            geometry=geometry,
             preprocess_ns=prepared_at - started,
             invoke_ns=invoked_ns,
         )
@@ -148,13 +149,18 @@ class Detector:
 
     def logit_map(self, image: NDArray[np.uint8], roi: Region | None = None) -> LogitMap:
         """Return the network's map as stored (see :attr:`quantisation`); raises as :meth:`inspect`."""
-        return self._runtime.invoke(to_int8(self.prepare(image, roi).pixels)).logits
+        return self._runtime.invoke(self._entrance(image, roi)[0]).logits
 
-    def prepare(
+    def _entrance(
         self, image: NDArray[np.uint8], roi: Region | None = None, half: NDArray[np.uint8] | None = None
-    ) -> Prepared:
-        """Return the network's input for a picture, and its geometry; raises :class:`PictureError`."""
-        return prepare(image, self._size, self.bundle.manifest.input.pad, roi, half)
+    ) -> tuple[NDArray[np.int8], Geometry]:
+        """Return the network's input for a picture, which lasts until the next one, and where the picture lies in it.
+
+        Raises:
+            PictureError: It is no picture, or the region is not inside it.
+        """
+        prepared = prepare(image, self._size, self.bundle.manifest.input.pad, roi, half, self._canvas)
+        return to_int8(prepared.pixels, in_place=True), prepared.geometry
 
     def _real(self, stored: NDArray[np.int8] | None) -> NDArray[np.float32] | None:
         rule = self._runtime.embedding

@@ -26,6 +26,11 @@ class InputSize:
     height: int
     colour: bool = True
 
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Height x width x channels."""
+        return self.height, self.width, _COLOUR_CHANNELS if self.colour else 1
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Geometry:
@@ -62,7 +67,12 @@ class Prepared:
 
 
 def prepare(
-    picture: Pixels, size: InputSize, pad: int, region: Region | None = None, half: Pixels | None = None
+    picture: Pixels,
+    size: InputSize,
+    pad: int,
+    region: Region | None = None,
+    half: Pixels | None = None,
+    canvas: Pixels | None = None,
 ) -> Prepared:
     """Fit a picture into the network's input without distortion, centred, the rest filled with ``pad``.
 
@@ -75,6 +85,7 @@ def prepare(
         pad: 0-255.
         region: The part to use, x, y, width, height; the whole picture by default.
         half: The first exact halving of the picture, where somebody has made it already.
+        canvas: What to fill and return, of the input's shape; made anew by default.
 
     Raises:
         PictureError: It is no such picture, or the region is not inside it.
@@ -85,7 +96,9 @@ def prepare(
     scaled = _scaled(_coloured(used, size.colour), size, usable)
     scaled_height, scaled_width = scaled.shape[:2]
     left, top = (size.width - scaled_width) // 2, (size.height - scaled_height) // 2
-    canvas = np.full((size.height, size.width, _COLOUR_CHANNELS if size.colour else 1), pad, np.uint8)
+    if canvas is None:
+        canvas = np.empty(size.shape, np.uint8)
+    canvas[:] = pad
     canvas[top : top + scaled_height, left : left + scaled_width] = scaled.reshape(scaled_height, scaled_width, -1)
     geometry = Geometry(
         region=region or (0, 0, width, height),
@@ -97,9 +110,9 @@ def prepare(
     return Prepared(pixels=canvas, geometry=geometry)
 
 
-def to_int8(pixels: Pixels) -> NDArray[np.int8]:
+def to_int8(pixels: Pixels, *, in_place: bool = False) -> NDArray[np.int8]:
     """Return the quantised input: (x - 128) / 128 at a scale of 1/128 is the byte with its top bit flipped."""
-    return np.bitwise_xor(pixels, np.uint8(0x80)).view(np.int8)
+    return np.bitwise_xor(pixels, np.uint8(0x80), out=pixels if in_place else None).view(np.int8)
 
 
 def _checked(picture: Pixels) -> Pixels:

@@ -4,6 +4,7 @@ import os
 import sys
 
 from edge.cli.common import DEFAULT_CONFIG, ConfigOption, Exit, explained, load_or_exit, log_to_stderr, stop_event
+from edge.inspector import allocator
 from edge.inspector.daemon import HangError, run
 from edge.inspector.named import missing_or_unusable
 
@@ -17,6 +18,7 @@ def inspect(config: ConfigOption = DEFAULT_CONFIG) -> None:
     stopping = stop_event()
     # A busy Python thread halves the network's rate at the default of 5 ms.
     sys.setswitchinterval(SWITCH_INTERVAL_S)
+    allocator.settle()
     try:
         with explained():
             run(loaded, stopping)
