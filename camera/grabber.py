@@ -135,6 +135,11 @@ class Grabber:
                     return None
                 self._changed.wait(remaining_ns / 1e9)
 
+    def newest(self) -> Grabbed | None:
+        """Return the newest frame without waiting; None where there is none, or it is no longer fresh."""
+        with self._changed:
+            return self._frames[-1] if self._frames and self.state is SourceState.READY else None
+
     def stop(self) -> threading.Thread | None:
         """Stop reading; return the thread where it is still stuck in the device after a second."""
         self._stopping.set()

@@ -11,7 +11,7 @@ import cv2
 from camera.address import GStreamerAddress, StreamAddress, V4l2Address
 from camera.errors import CameraError, CameraTimeoutError, CameraUnavailableError
 from camera.grabber import Capture, Connection, Grabbed, Grabber, Patience, unavailable
-from camera.source import Frame, SourceState, Timing
+from camera.source import Frame, Image, SourceState, Timing
 from camera.stream_clock import DriverClock, StreamClock
 from camera.v4l2 import stamps_start_of_exposure, usb_identity
 
@@ -121,7 +121,15 @@ class OpenCvSource:
         self._handed_out = grabbed.counter
         if isinstance(grabbed.content, CameraError):
             raise grabbed.content
-        return self._frame(grabbed)
+        return self._frame(grabbed, grabbed.content)
+
+    def glance(self) -> Frame | None:
+        """Return the newest frame and leave it to whoever acquires it; see :class:`camera.source.Watchable`."""
+        grabber = self._grabber
+        grabbed = None if grabber is None else grabber.newest()
+        if grabbed is None or isinstance(grabbed.content, CameraError):
+            return None
+        return self._frame(grabbed, grabbed.content)
 
     def close(self) -> None:
         """Stop reading within a second; safe to call twice. A read that hangs is left behind, see ``Grabber``."""
@@ -132,11 +140,10 @@ class OpenCvSource:
             self._stuck = grabber.stop() or self._stuck
             self._counter = grabber.counter
 
-    def _frame(self, grabbed: Grabbed) -> Frame:
-        assert not isinstance(grabbed.content, CameraError)
+    def _frame(self, grabbed: Grabbed, image: Image) -> Frame:
         age_ns = time.monotonic_ns() - grabbed.captured_ns
         return Frame(
-            image=grabbed.content,
+            image=image,
             view=self._view,
             counter=grabbed.counter,
             arrival_ns=grabbed.arrival_ns,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,3 +92,11 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Stop and let go of the device; safe to call twice."""
+
+
+@runtime_checkable
+class Watchable(Protocol):
+    """A source that runs freely, so that it can be looked through between parts; any thread may."""
+
+    def glance(self) -> Frame | None:
+        """Return the newest frame, which an acquire may still be given; None while there is none."""

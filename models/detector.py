@@ -159,7 +159,7 @@ class Detector:
         Raises:
             PictureError: It is no picture, or the region is not inside it.
         """
-        prepared = prepare(image, self._size, self.bundle.manifest.input.pad, roi, half, self._canvas)
+        prepared = prepare(image, self._size, self.bundle.manifest.input.pad, roi, half, canvas=self._canvas)
         return to_int8(prepared.pixels, in_place=True), prepared.geometry
 
     def _real(self, stored: NDArray[np.int8] | None) -> NDArray[np.float32] | None:

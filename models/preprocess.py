@@ -72,6 +72,7 @@ def prepare(
     pad: int,
     region: Region | None = None,
     half: Pixels | None = None,
+    *,
     canvas: Pixels | None = None,
 ) -> Prepared:
     """Fit a picture into the network's input without distortion, centred, the rest filled with ``pad``.

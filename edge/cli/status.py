@@ -100,6 +100,9 @@ def _print(config: Config, heard: dict[str, Any], ledger: dict[str, Any], *, rea
         typer.echo(f"faults: {', '.join(state['faults'])}")
     for name, value in state.get("models", {}).items():
         typer.echo(f"model {name} ({value[:12]}…)")
+    wrong = [f"{count} {name}" for name, count in state.get("triggers", {}).items() if count]
+    if wrong:
+        typer.echo(f"triggers since the start: {', '.join(wrong)}")
     if ledger["ledger_error"]:
         typer.echo(f"ledger: {ledger['ledger_error']}")
         return

@@ -8,6 +8,7 @@ from edge.config.faults import Finding, tables
 from edge.config.schema import Recipe
 
 TLS_KEYS = ("ca", "cert", "key")
+PRESENCE_KEYS = ("presence_area", "presence_still_ms")
 
 
 def broken_rules(raw: dict[str, Any]) -> Iterator[Finding]:
@@ -27,6 +28,7 @@ def broken_rules(raw: dict[str, Any]) -> Iterator[Finding]:
     line = raw.get("line")
     if isinstance(line, dict):
         yield from _encryption_faults(line)
+        yield from _presence_faults(line)
 
 
 def _late_capture(index: int, recipe: dict[str, Any]) -> Iterator[Finding]:
@@ -60,6 +62,14 @@ def _encryption_faults(line: dict[str, Any]) -> Iterator[Finding]:
             yield ("line", key), "is missing: an mqtts:// broker needs ca, cert and key files"
         elif scheme == "mqtt" and key in line:
             yield ("line", key), "is set, but the broker's address is not encrypted: write mqtts://, or remove it"
+
+
+def _presence_faults(line: dict[str, Any]) -> Iterator[Finding]:
+    if line.get("trigger") == "presence":
+        return
+    for key in PRESENCE_KEYS:
+        if key in line:
+            yield ("line", key), "is set, but the trigger is another: write trigger = 'presence', or remove it"
 
 
 def _text(value: object) -> str | None:

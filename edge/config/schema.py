@@ -80,7 +80,7 @@ Milliseconds = Annotated[int, Field(ge=1, le=60_000)]
 
 
 def _known_trigger(value: str) -> str:
-    if value == "mqtt":
+    if value in {"mqtt", "presence"}:
         return value
     kind, _, seconds = value.partition(":")
     if kind == "timer":
@@ -91,9 +91,7 @@ def _known_trigger(value: str) -> str:
         if 0.05 <= period <= 3600:  # noqa: PLR2004 - stands in the message below
             return value
         raise ValueError("timer:SECONDS needs 0.05 to 3600 seconds, for example 'timer:2.5'")
-    if value == "presence":
-        raise ValueError("the presence trigger is not in this version yet: use 'mqtt' or 'timer:SECONDS'")
-    raise ValueError("use 'mqtt' or 'timer:SECONDS'")
+    raise ValueError("use 'mqtt', 'timer:SECONDS' or 'presence'")
 
 
 def _broker_address(value: str) -> str:
@@ -179,7 +177,11 @@ class Recipe(_Table):
 
 
 class Line(_Table):
-    """``[line]``: broker, trigger and whether real parts are sorted by the verdicts."""
+    """``[line]``: broker, trigger and whether real parts are sorted by the verdicts.
+
+    ``presence_area`` (share of the view that the smallest part covers) and ``presence_still_ms`` (how long a part has
+    to stand still) set the presence trigger.
+    """
 
     broker: Annotated[str, AfterValidator(_broker_address)]
     ca: AbsolutePath | None = None
@@ -187,6 +189,8 @@ class Line(_Table):
     key: AbsolutePath | None = None
     trigger: Annotated[str, AfterValidator(_known_trigger)] = "mqtt"
     trigger_slack_ms: Annotated[int, Field(ge=1, le=10_000)] = 50
+    presence_area: Annotated[float, Field(ge=0.01, le=0.9, allow_inf_nan=False)] = 0.05
+    presence_still_ms: Annotated[int, Field(ge=100, le=10_000)] = 300
     live: bool = False
 
     @property

@@ -32,6 +32,7 @@ class Code(IntEnum):
     GAP = 120
     TIMED_OUT_AT_PLC = 121
     ORPHAN = 122
+    PASSED_BY = 123
 
     CAMERA_UNAVAILABLE = 201
     CAMERA_TIMEOUT = 202
@@ -46,6 +47,7 @@ class Code(IntEnum):
     TOO_BRIGHT = 211
     TOO_FLAT = 212
     BLURRED = 213
+    MOVED = 214
 
     MODEL_FAILED = 301
     SCORE_INVALID = 302
@@ -60,6 +62,10 @@ class Code(IntEnum):
     RECIPE_UNKNOWN = 501
     RECIPE_NOT_LOADED = 502
     RECIPE_CHANGING = 503
+
+
+MISSED: Final = frozenset({Code.GAP, Code.TIMED_OUT_AT_PLC, Code.PASSED_BY})
+"""The losses of parts whose trigger never reached the station."""
 
 
 def describe(code: int) -> str:

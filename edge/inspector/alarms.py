@@ -17,6 +17,9 @@ class Alarm(StrEnum):
     LINK = "link"
     SPOOL = "spool"
     TRIGGER = "trigger"
+    MISSED = "missed"
+    EARLY = "early"
+    LATE = "late"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,5 +24,5 @@ def settle() -> bool:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:
         return False
-    settings = ((_MMAP_THRESHOLD, WHOLE_FRAME), (_TRIM_THRESHOLD, KEPT), (_ARENA_MAX, ARENAS))
-    return all([mallopt(setting, value) for setting, value in settings])
+    taken = [mallopt(_MMAP_THRESHOLD, WHOLE_FRAME), mallopt(_TRIM_THRESHOLD, KEPT), mallopt(_ARENA_MAX, ARENAS)]
+    return all(taken)

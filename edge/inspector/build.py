@@ -8,10 +8,12 @@ from functools import partial
 from typing import Final
 
 from camera.factory import create_source
-from camera.source import Source, Timing
+from camera.source import Frame, Source, Timing
 from edge.config import Config, LoadedConfig
 from edge.core import wire
 from edge.core.admission import Sessions
+from edge.core.codes import Code
+from edge.core.presence import PresenceRules
 from edge.inspector import clock
 from edge.inspector.alarms import Alarm, Alarms
 from edge.inspector.capture import Cameras
@@ -20,10 +22,12 @@ from edge.inspector.guard import DeadlineGuard
 from edge.inspector.keeping import Keeping
 from edge.inspector.loop import InspectionLoop
 from edge.inspector.outbox import HistoryItem
+from edge.inspector.presence import PresenceActions, PresenceTrigger, watchable
 from edge.inspector.reception import Reception
 from edge.inspector.recipes import Recipes, judging_hash, load_recipes, probe
 from edge.inspector.station import Identity, Station, offline_state, software_version
 from edge.inspector.timer import TimerTrigger
+from edge.inspector.trigger_counts import TriggerCounts
 from edge.inspector.verdicts import Author
 from edge.ledger import EpochOpening, Ledger
 from edge.line.link import Link, LinkEvents, Message
@@ -51,7 +55,8 @@ class Inspector:
     guard: DeadlineGuard
     link: Link
     keeping: Keeping
-    timer: TimerTrigger | None
+    own_trigger: TimerTrigger | PresenceTrigger | None
+    triggers: TriggerCounts
     alarms: Alarms
 
 
@@ -105,6 +110,8 @@ def build(loaded: LoadedConfig, stack: ExitStack, adapters: Adapters) -> Inspect
     check(settings)
     sources = adapters.sources(config)
     refuse_unsafe(config, sources)
+    if config.line.trigger == "presence":
+        watchable(sources[config.recipes[0].views[0].camera])
     recipes = adapters.recipes(config)
 
     ledger = Ledger.open(config.store.path)
@@ -171,10 +178,11 @@ def _compose(config: Config, opened: _Opened, make_link: Callable[[LinkEvents], 
         watch=guard.watch,
         answer_now=guard.answer_now,
     )
+    own_trigger = _own_trigger(config, opened.sources, reception, station)
     keeping = Keeping(opened.spool, station=_station_name(config), author=author, ledger=ledger, alarms=alarms)
     loop = InspectionLoop(
         parts=reception.parts,
-        cameras=Cameras(opened.sources),
+        cameras=Cameras(opened.sources, _witness(config, own_trigger)),
         ledger=ledger,
         author=author,
         alarms=alarms,
@@ -190,16 +198,39 @@ def _compose(config: Config, opened: _Opened, make_link: Callable[[LinkEvents], 
         guard=guard,
         link=make_link(_link_events(reception, guard)),
         keeping=keeping,
-        timer=_timer(config, reception, station),
+        own_trigger=own_trigger,
+        triggers=TriggerCounts(reception.counts, alarms),
         alarms=alarms,
     )
 
 
-def _timer(config: Config, reception: Reception, station: Station) -> TimerTrigger | None:
-    period_s, recipe = config.line.timer_seconds, config.recipes[0].id
-    if period_s is None:
+def _own_trigger(
+    config: Config, sources: Mapping[str, Source], reception: Reception, station: Station
+) -> TimerTrigger | PresenceTrigger | None:
+    """Return what triggers beside the PLC, always by the first recipe; presence watches the first of its views."""
+    recipe, period_s = config.recipes[0], config.line.timer_seconds
+    if period_s is not None:
+        return TimerTrigger(period_s, trigger=lambda: reception.own_trigger(recipe.id, "timer"), ready=station.ready)
+    if config.line.trigger != "presence":
         return None
-    return TimerTrigger(period_s, trigger=lambda: reception.own_trigger(recipe, "timer"), ready=station.ready)
+    view = recipe.views[0]
+    return PresenceTrigger(
+        watchable(sources[view.camera]),
+        PresenceRules(area=config.line.presence_area, still_ms=config.line.presence_still_ms),
+        PresenceActions(
+            trigger=lambda: reception.own_trigger(recipe.id, "presence"),
+            missed=lambda: reception.own_loss(recipe.id, Code.PASSED_BY),
+            disturbed=reception.disturbed,
+        ),
+        roi=view.roi,
+        memory=config.store.path / f"empty-view-{view.camera}.npz",
+    )
+
+
+def _witness(config: Config, own_trigger: TimerTrigger | PresenceTrigger | None) -> dict[str, Callable[[Frame], bool]]:
+    if not isinstance(own_trigger, PresenceTrigger):
+        return {}
+    return {config.recipes[0].views[0].camera: own_trigger.still_there}
 
 
 def _station_name(config: Config) -> StationName:

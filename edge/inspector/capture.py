@@ -1,7 +1,7 @@
 """One frame of every view of a part, or the reason why there is none."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -33,10 +33,16 @@ class View:
 
 
 class Cameras:
-    """The station's opened sources, and what must be remembered of their last frames. Used by the loop alone."""
+    """The station's opened sources, and what must be remembered of their last frames. Used by the loop alone.
 
-    def __init__(self, sources: Mapping[str, Source]) -> None:
+    ``still_there`` holds, by camera, what tells whether a frame shows the part where it stood for the presence trigger.
+    """
+
+    def __init__(
+        self, sources: Mapping[str, Source], still_there: Mapping[str, Callable[[Frame], bool]] | None = None
+    ) -> None:
         self._sources = sources
+        self._still_there = still_there or {}
         self._counters: dict[str, int] = {}
         self._pictures: dict[str, Image] = {}
 
@@ -44,9 +50,10 @@ class Cameras:
         """Take one frame per camera, exposed from the trigger's receipt on and within ``capture_ms`` of it."""
         expose_by_ns = order.received.mono_ns + capture_ms * NS_PER_MS
         answer_by_ns = min(answer_by_ns, expose_by_ns + LONGEST_TRANSFER_NS)
-        return [self._capture(camera, order.received.mono_ns, expose_by_ns, answer_by_ns) for camera in cameras]
+        return [self._capture(camera, order, expose_by_ns, answer_by_ns) for camera in cameras]
 
-    def _capture(self, camera: str, received_ns: int, expose_by_ns: int, answer_by_ns: int) -> View:
+    def _capture(self, camera: str, order: Order, expose_by_ns: int, answer_by_ns: int) -> View:
+        received_ns = order.received.mono_ns
         source = self._sources[camera]
         if source.timing is Timing.SIMULATED and time.monotonic_ns() > expose_by_ns:
             return View(camera=camera, fault=Code.CAPTURE_OVERRUN)
@@ -57,6 +64,9 @@ class Cameras:
         except Exception as error:  # noqa: BLE001 - a driver's fault must end as a cannot-judge
             return View(camera=camera, fault=Code.CAMERA_UNAVAILABLE, detail=f"{type(error).__name__}: {error}")
         fault = self._fault(frame, camera, received_ns, expose_by_ns)
+        still_there = self._still_there.get(camera) if order.origin == "presence" else None
+        if not fault and still_there is not None and not still_there(frame):
+            fault = Code.MOVED
         self._counters[camera] = frame.counter
         # Two exposures of a real scene differ by noise; a source that replays files may show one picture twice.
         if frame.timing is not Timing.SIMULATED:

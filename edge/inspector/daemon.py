@@ -62,15 +62,15 @@ def _start(inspector: Inspector) -> None:
     inspector.loop.start()
     inspector.guard.start(inspector.link)
     inspector.link.open()
-    if inspector.timer:
-        inspector.timer.start()
+    if inspector.own_trigger:
+        inspector.own_trigger.start()
 
 
 def _stop(inspector: Inspector, *, reason: str) -> None:
     """Stop in reverse; the guard answers until no trigger can arrive any more."""
     inspector.station.stopping = True
-    if inspector.timer:
-        inspector.timer.stop()
+    if inspector.own_trigger:
+        inspector.own_trigger.stop()
     inspector.reception.close()
     finished = inspector.loop.stop(FINISH_S)
     inspector.guard.settle()
@@ -86,6 +86,8 @@ def _supervise(inspector: Inspector, stopping: threading.Event, notifier: Notifi
     refused, quiet_since = 0, time.monotonic()
     while not stopping.wait(SUPERVISION_S):
         inspector.station.loop_alive_ns = inspector.loop.alive_ns
+        inspector.triggers.update()
+        inspector.station.triggers = inspector.triggers.told()
         _refuse_to_hang(inspector)
         notifier.watchdog()
         if inspector.ledger.healthy:

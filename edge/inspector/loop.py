@@ -126,6 +126,7 @@ class InspectionLoop:
         answer_by_ns = order.deadline_ns - MARGIN_NS
 
         views = self._cameras.capture(order, recipe.cameras, recipe.capture_ms, answer_by_ns)
+        part.photographed()
         self._lap(stages, "capture")
 
         judgements = [self._examine(view, seen, stages) for view, seen in zip(recipe.views, views, strict=True)]

@@ -17,6 +17,7 @@ from edge.config import ACTIVE_BUNDLE, Finding
 from edge.config.faults import tables
 from edge.config.rules import TLS_KEYS
 from edge.config.schema import absolute_path_fault
+from edge.inspector.presence import watchable
 from edge.line.link import LinkError
 from edge.line.settings import LinkSettings, check
 from models.errors import ModelError
@@ -40,6 +41,8 @@ def missing_or_unusable(raw: dict[str, Any]) -> Iterator[Finding]:
                 yield ("recipe", index, "views", place, key), text
     if isinstance(raw.get("line"), dict):
         yield from _line_faults(raw["line"])
+        if raw["line"].get("trigger") == "presence":
+            yield from _unwatchable(raw)
 
 
 def _source_faults(text: str) -> Iterator[str]:
@@ -54,6 +57,19 @@ def _source_faults(text: str) -> Iterator[str]:
             list_pictures(address.folder)
     except CameraError as error:
         yield str(error)
+
+
+def _unwatchable(raw: dict[str, Any]) -> Iterator[Finding]:
+    """Yield a fault where the presence trigger would watch a camera that only a trigger makes show a picture."""
+    cameras = [(camera.get("name"), camera.get("source")) for _, camera in tables(raw, "camera")]
+    sources = {name: source for name, source in cameras if isinstance(name, str) and isinstance(source, str)}
+    views = [view for _, recipe in list(tables(raw, "recipe"))[:1] for _, view in tables(recipe, "views")]
+    name = views[0].get("camera") if views else next(iter(sources), None)
+    if isinstance(name, str) and name in sources:
+        try:
+            watchable(create_source(name, sources[name]))
+        except CameraError as error:
+            yield ("line", "trigger"), str(error)
 
 
 def _view_faults(view: dict[str, Any]) -> Iterator[tuple[str, str]]:

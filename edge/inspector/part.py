@@ -68,6 +68,7 @@ class Part:
         self._taken = False
         self._claimed = False
         self._recorded = False
+        self._photographed = False
         self._guard_code: int | None = None
 
     def take(self) -> bool:
@@ -75,6 +76,15 @@ class Part:
         with self._lock:
             self._taken = True
             return not self._claimed
+
+    def photographed(self) -> None:
+        """Note that its pictures are taken, or will never be."""
+        self._photographed = True
+
+    @property
+    def waiting(self) -> bool:
+        """Whether its pictures have still to be taken, and nobody has answered for it meanwhile."""
+        return not (self._photographed or self._claimed)
 
     def record(self, decided: Decided, ledger: Ledger) -> Ticket | None:
         """Append the loop's verdict, unless the guard was faster (then None, and nothing is appended)."""

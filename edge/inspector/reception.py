@@ -13,7 +13,7 @@ from typing import Final
 
 from edge.core import wire
 from edge.core.admission import Admitted, Duplicate, Lost, Rejected, Sessions, account_for_ack, admit
-from edge.core.codes import Code
+from edge.core.codes import MISSED, Code
 from edge.core.events import Event, Instant, Loss, PartKey, PlcAcked, Refused
 from edge.core.lateness import TickClock
 from edge.core.types import Trigger
@@ -66,7 +66,10 @@ class Reception:
         self._lock = threading.Lock()
         self._closed = False
         self.parts: queue.Queue[Part] = queue.Queue(QUEUE_PARTS)
-        self.counts: Counter[str] = Counter(received=0, duplicate=0, refused=0, lost=0, late=0, unrecorded=0)
+        self._previous: Part | None = None
+        self.counts: Counter[str] = Counter(
+            received=0, duplicate=0, refused=0, lost=0, missed=0, early=0, late=0, disturbed=0, unrecorded=0
+        )
 
     def close(self) -> None:
         """Take on no more: a later trigger is answered cannot-judge (stopping)."""
@@ -132,6 +135,19 @@ class Reception:
             if self._record([part.order.receipt()], received):
                 self._hand_over(part)
 
+    def own_loss(self, recipe: int, code: Code) -> None:
+        """Record a part that the station itself should have triggered and could not."""
+        with self._lock:
+            at = clock.now()
+            loss = Loss(
+                epoch=self._sessions.epoch, session=0, trig=next(self._auto_trigs), code=code, at=at, recipe=recipe
+            )
+            self._record([loss], at)
+
+    def disturbed(self) -> None:
+        """Count what came into view and was no part."""
+        self.counts["disturbed"] += 1
+
     def _excess_ms(self, trigger: Trigger, received_ns: int) -> int:
         return self._ticks.excess_ms(trigger.session, trigger.tick, received_ns // clock.NS_PER_MS)
 
@@ -156,6 +172,8 @@ class Reception:
         if part.order.refusal:
             self._answer_now(part)
             return
+        self.counts["early"] += self._previous is not None and self._previous.waiting
+        self._previous = part
         try:
             self.parts.put_nowait(part)
         except queue.Full:
@@ -204,5 +222,12 @@ class Reception:
             self._alarms.set(Alarm.LEDGER, at, str(error), value=self.counts["unrecorded"])
             _LOG.error("not taken on: %s", error)
             return False
-        self.counts["lost"] += sum(isinstance(event, Loss) for event in events)
+        losses = [event for event in events if isinstance(event, Loss)]
+        self.counts["lost"] += len(losses)
+        self.counts["missed"] += sum(_numbers(loss) for loss in losses if loss.code in MISSED)
         return True
+
+
+def _numbers(loss: Loss) -> int:
+    """Return how many triggers a loss stands for."""
+    return 1 if loss.trig_first is None else loss.trig - loss.trig_first + 1

@@ -47,6 +47,7 @@ class Station:
         self._alarms = alarms
         self.loop_alive_ns = 0
         self.stopping = False
+        self.triggers: Mapping[str, int] = {}
 
     def faults(self) -> Fault:
         """Return every fault that stands now."""
@@ -98,6 +99,7 @@ class Station:
                 "faults": [fault.name.lower() for fault in self.faults() if fault.name],
                 "versions": {"linegate": self.identity.software, "contract": wire.VERSION},
                 "live": int(self.identity.live),
+                "triggers": dict(self.triggers),
             }
         )
 

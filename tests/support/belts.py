@@ -1,0 +1,86 @@
+"""A belt that parts slide along, drawn frame by frame: what a camera above a line sees."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Picture = NDArray[np.uint8]
+FRAME_MS = 60.0
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A part's way through the view: its picture, and where its top left corner is at a time (None: not there)."""
+
+    picture: Picture
+    at: Callable[[float], tuple[float, float] | None]
+
+
+def stop_over(
+    picture: Picture, *, come: float, stand: float, width: int, y: float, speed: float = 800.0, pause_x: float = 0.25
+) -> Visit:
+    """A part that comes from the left at ``come`` seconds, stands for ``stand`` seconds, and goes to the right."""
+    stop = pause_x * (width - picture.shape[1]) * 2
+    start = -float(picture.shape[1])
+    arrives = come + (stop - start) / speed
+
+    def at(seconds: float) -> tuple[float, float] | None:
+        if seconds < come:
+            return None
+        if seconds < arrives:
+            return start + (seconds - come) * speed, y
+        if seconds < arrives + stand:
+            return stop, y
+        x = stop + (seconds - arrives - stand) * speed
+        return (x, y) if x < width else None
+
+    return Visit(picture, at)
+
+
+@dataclass(frozen=True)
+class Belt:
+    """The view: a belt of a textured material that moves at ``speed`` pixels a second, in a light that may change."""
+
+    width: int = 480
+    height: int = 270
+    seed: int = 0
+    level: float = 90.0
+    grain: float = 5.0
+    coarse: float = 0.0
+    speed: Callable[[float], float] = lambda _seconds: 0.0
+    light: Callable[[float], float] = lambda _seconds: 1.0
+    noise: float = 2.0
+    visits: Sequence[Visit] = field(default_factory=tuple)
+
+    def frames(self, seconds: float, *, start: float = -6.0) -> Iterator[tuple[float, Picture]]:
+        """Yield the time (ms) and the picture of every frame."""
+        rng = np.random.default_rng(self.seed)
+        long = 2 * self.width
+        grain = cv2.GaussianBlur(rng.standard_normal((self.height, long)).astype(np.float32), (0, 0), 1.0)
+        pattern = cv2.GaussianBlur(rng.standard_normal((self.height, long)).astype(np.float32), (0, 0), 12.0)
+        texture = self.level + self.grain * grain / grain.std() + self.coarse * pattern / pattern.std()
+        noises = [rng.normal(0.0, self.noise, (self.height, self.width, 3)).astype(np.float32) for _ in range(5)]
+        travelled, count = 0.0, int((seconds - start) * 1000 / FRAME_MS)
+        for number in range(count):
+            now = start + number * FRAME_MS / 1000
+            travelled += self.speed(now) * FRAME_MS / 1000
+            belt = np.roll(texture, int(travelled), axis=1)[:, : self.width]
+            picture = np.repeat(belt[:, :, None], 3, axis=2)
+            for visit in self.visits:
+                place = visit.at(now)
+                if place is not None:
+                    _lay(picture, visit.picture, place)
+            light = self.light(now)
+            noisy = picture * np.float32(light) + noises[number % len(noises)]
+            yield now * 1000, cv2.convertScaleAbs(np.maximum(noisy, 0.0))
+
+
+def _lay(picture: NDArray[np.float32], part: Picture, place: tuple[float, float]) -> None:
+    x, y = round(place[0]), round(place[1])
+    height, width = part.shape[:2]
+    left, top, right, bottom = max(x, 0), max(y, 0), min(x + width, picture.shape[1]), min(y + height, picture.shape[0])
+    if left < right and top < bottom:
+        picture[top:bottom, left:right] = part[top - y : bottom - y, left - x : right - x]
