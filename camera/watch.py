@@ -135,7 +135,11 @@ class Watch:
         if self._before is not None and self._before.shape != cells.shape:
             self._forget()
         empty = self._empty
-        happening = self._begin(cells) if empty is None else self._watch(cells, empty, elapsed_ms)
+        happening = None
+        if empty is None:
+            self._begin(cells)
+        else:
+            happening = self._watch(cells, empty, elapsed_ms)
         self._before = cells
         return happening
 
@@ -247,5 +251,4 @@ class Watch:
 
     def _smallest(self, cells: Cells) -> float:
         """Return the number of cells that the smallest part covers."""
-        rows, columns = cells.shape[:2]
-        return self._rules.area * rows * columns
+        return self._rules.area * float(cells[:, :, 0].size)
