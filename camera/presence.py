@@ -20,7 +20,7 @@ CELLS: Final = 96
 ROWS_PER_CELL: Final = 5
 """So many of a cell's rows of pixels are read: a quarter of the time, and a hundred pixels still average its noise."""
 
-DARKNESS: Final = 8.0
+DARKNESS: Final = 16.0
 """Grey levels added before the logarithm: below it, noise would count as difference."""
 
 BLIND: Final = 3.0
@@ -29,8 +29,8 @@ BLIND: Final = 3.0
 SURROUNDINGS: Final = 9
 """Side of a cell's surroundings, in cells."""
 
-LEVEL_MIN: Final = 0.10
-STRUCTURE_MIN: Final = 0.06
+LEVEL_MIN: Final = 0.08
+STRUCTURE_MIN: Final = 0.05
 MOTION_MIN: Final = 0.08
 """The smallest differences that count, in natural logarithms: 0.1 is ten per cent."""
 
@@ -45,6 +45,10 @@ STRUCTURED_SHARE: Final = 0.2
 MOVED_CELLS: Final = 6
 MOVED_SHARE: Final = 0.015
 """Something has moved where more cells than this changed, and more of what covers the view than this share."""
+
+WITNESSES: Final = 0.1
+AGREEMENT: Final = 0.95
+"""The light is what changed where the cells that were free before are no smaller a share, and so many of them agree."""
 
 CLEARLY: Final = 1.5
 """By this factor an outline has to be the stronger one."""
@@ -138,22 +142,25 @@ def first_view(pictures: Sequence[Cells]) -> EmptyView:
 def compare(picture: Cells, empty: EmptyView, before: Mask | None, *, smallest: float, relight: bool) -> Seen:
     """Find what covers the view; ``before`` are the cells that were covered a look ago, None where nobody knows.
 
-    A change of light is told from a part by parsimony: of no change and the median change of the cells that were free
-    before, the one that leaves fewer cells covered. With ``relight`` the median change of all cells may explain them
-    too, if nothing has structure: a large part would else pass for the light, and what it leaves free for the part.
-    Structure in so many cells as :data:`STRUCTURED_SHARE` of the ``smallest`` part that counts, in cells, is a part's.
+    A change of light is told from a part by parsimony: of no change, and a change in which nearly all cells agree that
+    were free before, the one that leaves fewer cells covered. With ``relight`` the median change of all cells may
+    explain them too, if nothing has structure: a large part would else pass for the light, and what it leaves free for
+    the part. Structure in so many cells as :data:`STRUCTURED_SHARE` of the ``smallest`` part that counts is a part's.
     """
     structure = np.abs(_structure(picture) - _structure(empty.level)).max(axis=2)
     structured = int((structure > _limit(empty.spread, STRUCTURE_MIN)).sum()) >= STRUCTURED_SHARE * smallest
     difference = picture - empty.level
     limit = _limit(empty.spread, LEVEL_MIN)[:, :, None]
     offsets = [np.zeros(3, np.float32)]
-    if before is not None and not before.all():
-        offsets.append(_median(difference[~before]))
+    if before is not None and before.mean() <= 1.0 - WITNESSES:
+        common = _median(difference[~before])
+        agreeing = (np.abs(difference - common) <= limit).all(axis=2)[~before]
+        if agreeing.mean() >= AGREEMENT:
+            offsets.append(common)
     if relight and not structured:
         offsets.append(_median(difference.reshape(-1, 3)))
     differences = [np.abs(difference - offset) for offset in offsets]
-    masks = [(absolute > limit).any(axis=2) for absolute in differences]
+    masks = [_together((absolute > limit).any(axis=2), 5) for absolute in differences]
     best = min(range(len(masks)), key=lambda index: int(masks[index].sum()))
     free = (differences[best] < np.float32(0.5) * limit).all(axis=2)
     return Seen(covers=masks[best], free=free, offset=offsets[best], structured=structured)
@@ -162,7 +169,8 @@ def compare(picture: Cells, empty: EmptyView, before: Mask | None, *, smallest: 
 def changed(picture: Cells, earlier: Cells, empty: EmptyView) -> Mask:
     """Return the cells whose structure changed between two looks."""
     change = np.abs(_structure(picture) - _structure(earlier)).max(axis=2)
-    return np.asarray(change > _limit(empty.flutter, MOTION_MIN), np.bool_)
+    moved = np.asarray(change > _limit(empty.flutter, MOTION_MIN), np.bool_)
+    return moved & _together(moved, 3)
 
 
 def has_moved(change: Mask, region: Mask) -> bool:
@@ -207,7 +215,7 @@ def shows_what_left(picture: Cells, empty: EmptyView, seen: Seen) -> bool:
     shows the part.
     """
     kernel = np.ones((3, 3), np.uint8)
-    covers = seen.covers.astype(np.uint8)
+    covers = cv2.medianBlur(seen.covers.astype(np.uint8), 5)
     outline = cv2.dilate(covers, kernel) != cv2.erode(covers, kernel, borderValue=1)
     if not outline.any():
         return False
@@ -220,12 +228,18 @@ def _limit(variation: Grid, smallest: float) -> Grid:
     return limit
 
 
+def _together(mask: Mask, fewest: int) -> Mask:
+    """Return the cells of which, with their eight neighbours, so many are marked: noise marks single ones."""
+    return np.asarray(cv2.boxFilter(mask.astype(np.uint8), -1, (3, 3), normalize=False) >= fewest, np.bool_)
+
+
 def _structure(cells: Cells) -> Cells:
     return cells - cv2.blur(cells, (SURROUNDINGS, SURROUNDINGS), borderType=cv2.BORDER_REFLECT)
 
 
 def _steepness(cells: Cells) -> Grid:
-    light = cells.mean(axis=2)
+    # Over its surroundings an outline adds up, and a pattern levels out.
+    light = cv2.blur(cells.mean(axis=2), (5, 5), borderType=cv2.BORDER_REFLECT)
     steepness: Grid = np.hypot(cv2.Sobel(light, cv2.CV_32F, 1, 0), cv2.Sobel(light, cv2.CV_32F, 0, 1))
     return steepness
 

@@ -134,11 +134,12 @@ class Watch:
             return None
         if self._before is not None and self._before.shape != cells.shape:
             self._forget()
+        empty = self._empty
         happening = None
-        if self._empty is None:
+        if empty is None:
             self._begin(cells)
         else:
-            happening = self._watch(cells, self._empty, elapsed_ms)
+            happening = self._watch(cells, empty, elapsed_ms)
         self._before = cells
         return happening
 
@@ -250,4 +251,4 @@ class Watch:
 
     def _smallest(self, cells: Cells) -> float:
         """Return the number of cells that the smallest part covers."""
-        return self._rules.area * cells[..., 0].size
+        return self._rules.area * float(cells[:, :, 0].size)

@@ -1,18 +1,22 @@
-"""``linegate bench``: where a part's time goes on this machine, with the real daemon, broker and PLC simulator."""
+"""``linegate bench``: where a part's time goes, on this machine or, by its ledger, on a station's real parts."""
 
 import json as json_format
 import os
 import platform
-import statistics
 import tempfile
+import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
 
+import cv2
 import typer
 
+from camera.virtual import VirtualLine, VirtualParameters
+from edge.cli.bench_report import figures, stage_fields, stage_lines
 from edge.cli.common import Exit, JsonOption, explained, fail, stop_event
 from edge.cli.demo import (
     LINE,
@@ -24,17 +28,14 @@ from edge.cli.demo import (
     run_plc,
     write_configuration,
 )
-from edge.core.statistics import percentile
-from edge.ledger.stages import PartTimes, part_times
+from edge.ledger.stages import part_times
 from edge.line.broker import EmbeddedBroker
 from edge.line.plc import PlcSettings, PlcSimulator, plc_link_settings
 
-NOT_OURS: Final = ("capture", "halve", "invoke", "commit")
-"""Stages that camera, model and disk set: what is left of receipt to send is linegate's own share."""
-
-NS_PER_MS: Final = 1e6
 TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
 IDLE_S: Final = 5.0
+PICTURES: Final = 12
+"""Virtual parts that are drawn before the measurement: a camera costs the station no drawing either."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,65 +51,84 @@ def bench(
     parts: Annotated[int, typer.Option("--parts", min=10, help="Parts to measure.")] = 200,
     rate: Annotated[float, typer.Option("--rate", min=0.5, max=10, help="Parts per second.")] = 5.0,
     images: Annotated[
-        Path | None, typer.Option("--images", help="A folder of pictures instead of the virtual line.")
+        Path | None, typer.Option("--images", help="A folder of pictures instead of the virtual line's.")
+    ] = None,
+    ledger: Annotated[
+        Path | None, typer.Option("--ledger", metavar="STORE", help="The newest parts of this store, inspecting none.")
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Inspect parts at a steady rate and report every stage's time, and the inspector's memory and CPU."""
-    source = "virtual:?seed=1" if images is None else replay_source(images)
-    stopping = stop_event()
-    with explained(), tempfile.TemporaryDirectory(prefix="linegate-bench-") as name:
+    """Inspect parts at a steady rate and report every stage's time, and the inspector's memory and CPU.
+
+    With --ledger: where the time of the newest parts of a station's own ledger went.
+    """
+    with explained():
+        if ledger is None:
+            report = _measured(parts, rate, images)
+        elif images is None:
+            report = _recorded(ledger, parts)
+        else:
+            fail("--images and --ledger: give one of them", Exit.USAGE)
+    typer.echo(json_format.dumps(report) if json else "\n".join(_lines(report)))
+
+
+def _recorded(store: Path, parts: int) -> dict[str, Any]:
+    times = list(part_times(store, newest=parts))
+    if not times:
+        fail(f"{store}: no part in it was answered live yet")
+    return {
+        "store": str(store),
+        "from": times[0].received_utc_ms,
+        "to": times[-1].received_utc_ms,
+        **stage_fields(times),
+    }
+
+
+def _measured(parts: int, rate: float, images: Path | None) -> dict[str, Any]:
+    load = os.getloadavg()[0]
+    with tempfile.TemporaryDirectory(prefix="linegate-bench-") as name:
         folder = Path(name)
+        source = replay_source(images or _drawn(folder / "pictures"))
+        stopping = stop_event()
+        log = folder / "inspect.log"
         with (
             EmbeddedBroker(folder) as broker,
-            inspector_process(write_configuration(folder, broker.address, source), folder / "inspect.log") as process,
+            inspector_process(write_configuration(folder, broker.address, source), log) as process,
         ):
             plc = PlcSimulator(
                 PlcSettings(rate=rate, parts=parts, timer_ms=PLC_TIMER_MS, test_line=True),
                 plc_link_settings(SITE, LINE, STATION, broker.address),
             )
             started = (time.monotonic(), _cpu_s(process.pid))
-            summary = run_plc(plc, process, stopping, folder / "inspect.log")
+            summary = run_plc(plc, process, stopping, log)
             loaded = _usage(process.pid, *started)
             started = (time.monotonic(), _cpu_s(process.pid))
-            time.sleep(IDLE_S)
+            threading.Event().wait(IDLE_S)
             idle = _usage(process.pid, *started)
         if summary.parts < parts:
             fail(f"only {summary.parts} of {parts} parts were inspected", Exit.FAILED)
-        report = _report(list(part_times(folder)), rate=rate, loaded=loaded, idle=idle)
-    typer.echo(json_format.dumps(report) if json else "\n".join(_lines(report)))
-
-
-def _report(times: list[PartTimes], *, rate: float, loaded: Usage, idle: Usage) -> dict[str, Any]:
-    judged = [part for part in times if "invoke" in part.stages_ns]
-    names = list(dict.fromkeys(name for part in judged for name in part.stages_ns))
-    own = [part.total_ns - sum(part.stages_ns.get(name, 0) for name in NOT_OURS) for part in judged]
+        times = list(part_times(folder, newest=parts))
     return {
-        "machine": {"processor": _processor(), "cores": os.cpu_count(), "load_before": os.getloadavg()[0]},
-        "parts": len(times),
-        "judged": len(judged),
+        "machine": {"processor": _processor(), "cores": os.cpu_count(), "load_before": load},
         "rate_per_s": rate,
-        "stages_ms": {name: _figures([part.stages_ns.get(name, 0) for part in judged]) for name in names},
-        "receipt_to_send_ms": _figures([part.total_ns for part in judged]),
-        "own_share_ms": _figures(own),
+        **stage_fields(times),
+        "plc_ms": figures(iter(summary.latencies_ms)),
         "loaded": _usage_fields(loaded),
         "idle": _usage_fields(idle),
     }
 
 
-def _figures(values_ns: list[int]) -> dict[str, float]:
-    values = [value / NS_PER_MS for value in values_ns]
-    if not values:
-        return {}
-    return {
-        "mean": round(statistics.fmean(values), 3),
-        "p50": round(percentile(values, 0.5), 3),
-        "p99": round(percentile(values, 0.99), 3),
-        "max": round(max(values), 3),
-    }
+def _drawn(folder: Path) -> Path:
+    """Draw virtual parts into a new folder."""
+    typer.echo(f"drawing {PICTURES} parts", err=True)
+    folder.mkdir()
+    line = VirtualLine(VirtualParameters(seed=1))
+    for index in range(PICTURES):
+        cv2.imwrite(str(folder / f"{index:03d}.jpg"), line.render(index).image, [cv2.IMWRITE_JPEG_QUALITY, 95])
+    return folder
 
 
-def _usage_fields(usage: Usage) -> Mapping[str, float]:
+def _usage_fields(usage: Usage) -> dict[str, float]:
     return {
         "cpu_of_one_core": round(usage.cpu, 3),
         "rss_mb": round(usage.rss_mb, 1),
@@ -117,20 +137,24 @@ def _usage_fields(usage: Usage) -> Mapping[str, float]:
 
 
 def _lines(report: dict[str, Any]) -> Iterator[str]:
-    machine = report["machine"]
-    yield f"{machine['processor']}, {machine['cores']} cores, load {machine['load_before']:.1f}"
-    yield f"{report['judged']} of {report['parts']} parts judged at {report['rate_per_s']:g}/s; milliseconds:"
-    rows = {**report["stages_ms"], "receipt to send": report["receipt_to_send_ms"]}
-    rows["less " + ", ".join(NOT_OURS)] = report["own_share_ms"]
-    for name, figures in rows.items():
-        if figures:
-            yield f"{name:>36}  p50 {figures['p50']:8.3f}  p99 {figures['p99']:8.3f}  max {figures['max']:8.3f}"
+    if "store" in report:
+        span = " to ".join(_local(report[key]) for key in ("from", "to"))
+        yield f"{report['store']}: {report['judged']} of {report['parts']} parts judged, {span}; milliseconds:"
+    else:
+        machine = report["machine"]
+        yield f"{machine['processor']}, {machine['cores']} cores, load {machine['load_before']:.1f}"
+        yield f"{report['judged']} of {report['parts']} parts judged at {report['rate_per_s']:g}/s; milliseconds:"
+    yield from stage_lines(report)
     for name in ("loaded", "idle"):
-        usage = report[name]
-        yield (
-            f"{name:>36}  {usage['cpu_of_one_core'] * 100:.0f} % of a core, {usage['rss_mb']:.0f} MB resident "
-            f"(at most {usage['peak_rss_mb']:.0f} MB)"
-        )
+        if usage := report.get(name):
+            yield (
+                f"{name:>36}  {usage['cpu_of_one_core'] * 100:.0f} % of a core, {usage['rss_mb']:.0f} MB resident "
+                f"(at most {usage['peak_rss_mb']:.0f} MB)"
+            )
+
+
+def _local(utc_ms: int) -> str:
+    return datetime.fromtimestamp(utc_ms / 1000, UTC).astimezone().isoformat(sep=" ", timespec="seconds")
 
 
 def _processor() -> str:

@@ -102,7 +102,7 @@ def explained() -> Iterator[None]:
         fail(str(error))
     except OSError as error:
         if error.filename is None:
-            raise  # most likely the output: edge.cli.main ends every verb alike
+            raise  # most likely the output: edge.cli.running ends every verb alike
         fail(f"{error.filename}: {error.strerror or error}")
 
 

@@ -3,6 +3,7 @@
 import signal
 import sys
 
+DAEMON = "inspect"
 INTERRUPTED = 130
 """The exit code after Ctrl-C, as a shell gives it: 128 + SIGINT."""
 
@@ -14,10 +15,14 @@ def run() -> None:
         if ours:
             # While modules load, an exception could rise inside any of them: the signal itself may end the process.
             signal.signal(signal.SIGINT, signal.SIG_DFL)
-        from edge.cli import main  # noqa: PLC0415 - loading takes a second, and what comes before guards it
+        # Loading takes a second, and what comes before guards it; the daemon stays, and loads its own verb alone.
+        if sys.argv[1:2] == [DAEMON]:
+            from edge.cli.alone import run as run_verb  # noqa: PLC0415
+        else:
+            from edge.cli.main import run as run_verb  # noqa: PLC0415
 
         if ours:
             signal.signal(signal.SIGINT, signal.default_int_handler)
-        main.run()
+        run_verb()
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)

@@ -8,28 +8,32 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from edge.ledger.errors import explain
+from edge.ledger.errors import LedgerCorruptError, explain
 from edge.ledger.schema import FILE_NAME, connect_reader
 
 _ROWS: Final = """
-    SELECT sent.mono_ns - parts.received_mono, decided.body, sent.body
-    FROM parts
+    SELECT parts.received_at, sent.mono_ns - parts.received_mono, decided.body, sent.body
+    FROM (
+        SELECT * FROM parts WHERE sent_event IS NOT NULL AND decided_event IS NOT NULL AND overruled_event IS NULL
+        ORDER BY first_event DESC LIMIT ?
+    ) AS parts
     JOIN events AS decided ON decided.id = parts.decided_event
     JOIN events AS sent ON sent.id = parts.sent_event
-    WHERE parts.overruled_event IS NULL ORDER BY parts.first_event
+    ORDER BY parts.first_event
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartTimes:
-    """One part that was answered live: receipt to send and the named stages of it, in nanoseconds."""
+    """One part that was answered live: when, receipt to send and the named stages of it, in nanoseconds."""
 
+    received_utc_ms: int
     total_ns: int
     stages_ns: Mapping[str, int]
 
 
-def part_times(directory: Path) -> Iterator[PartTimes]:
-    """Yield the times of every part that was answered live, in the order of receipt.
+def part_times(directory: Path, *, newest: int) -> Iterator[PartTimes]:
+    """Yield the times of the newest parts that were answered live, so many at most, in the order of receipt.
 
     Raises:
         LedgerError: there is no ledger, or it cannot be read.
@@ -37,8 +41,14 @@ def part_times(directory: Path) -> Iterator[PartTimes]:
     path = directory / FILE_NAME
     with closing(connect_reader(path)) as connection:
         try:
-            for total_ns, decided, sent in connection.execute(_ROWS):
-                stages = json.loads(decided)["stages_ns"] | json.loads(sent)["stages_ns"]
-                yield PartTimes(total_ns=total_ns, stages_ns=stages)
+            rows = connection.execute(_ROWS, (newest,)).fetchall()
         except sqlite3.Error as error:
             raise explain(error, path) from error
+    for received_utc_ms, total_ns, decided, sent in rows:
+        try:
+            stages = json.loads(decided)["stages_ns"] | json.loads(sent)["stages_ns"]
+        except (ValueError, TypeError, LookupError) as error:
+            raise LedgerCorruptError(
+                f"{path}: an event's body is damaged ({error}); run linegate ledger verify to see where"
+            ) from error
+        yield PartTimes(received_utc_ms=received_utc_ms, total_ns=total_ns, stages_ns=stages)

@@ -20,10 +20,10 @@ class Visit:
 
 
 def stop_over(
-    picture: Picture, *, come: float, stand: float, width: int, y: float, speed: float = 800.0, pause_x: float = 0.25
+    picture: Picture, *, come: float, stand: float, width: int = 240, y: float = 20, speed: float = 400.0
 ) -> Visit:
     """A part that comes from the left at ``come`` seconds, stands for ``stand`` seconds, and goes to the right."""
-    stop = pause_x * (width - picture.shape[1]) * 2
+    stop = (width - picture.shape[1]) / 2
     start = -float(picture.shape[1])
     arrives = come + (stop - start) / speed
 
@@ -42,10 +42,13 @@ def stop_over(
 
 @dataclass(frozen=True)
 class Belt:
-    """The view: a belt of a textured material that moves at ``speed`` pixels a second, in a light that may change."""
+    """The view: a belt of a textured material that moves at ``speed`` pixels a second, in a light that may change.
 
-    width: int = 480
-    height: int = 270
+    Times are in seconds; the belt is empty for six of them before time 0.
+    """
+
+    width: int = 240
+    height: int = 136
     seed: int = 0
     level: float = 90.0
     grain: float = 5.0
