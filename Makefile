@@ -5,9 +5,15 @@ PARTS ?=
 IMAGES ?=
 PORT ?=
 DIR ?=
-SYSTEM := mosquitto=mosquitto ffmpeg=ffmpeg systemd-analyze=systemd mkfs.ext4=e2fsprogs
+TRIGGERS ?=
+HOURS ?=
+SCALE ?=
+EXAMPLES ?=
+FAULTS ?=
+JSON ?=
+SYSTEM := mosquitto=mosquitto ffmpeg=ffmpeg systemd-analyze=systemd mkfs.ext4=e2fsprogs fiu-run=fiu-utils
 
-.PHONY: help demo test lint test-train docs lock wheel clean
+.PHONY: help demo test soak lint test-train docs lock wheel clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -33,6 +39,12 @@ test: .venv/test.stamp ## checks and all tests of the station
 	@requirements/system.sh $(SYSTEM)
 	@$(MAKE) --no-print-directory lint
 	.venv/bin/python -m pytest tests --ignore=tests/training
+
+soak: .venv/test.stamp ## every fault many times; TRIGGERS=, PARTS=, HOURS=, SCALE=, EXAMPLES=, FAULTS=, JSON= (docs/faults.md)
+	@requirements/system.sh $(SYSTEM)
+	@.venv/bin/python -m tests.faults.soak $(if $(TRIGGERS),--triggers $(TRIGGERS)) $(if $(PARTS),--parts $(PARTS)) \
+	  $(if $(HOURS),--hours $(HOURS)) $(if $(SCALE),--scale $(SCALE)) $(if $(EXAMPLES),--examples $(EXAMPLES)) \
+	  $(if $(FAULTS),--only "$(FAULTS)") $(if $(JSON),--json "$(JSON)")
 
 lint: .venv/test.stamp ## formatting, ruff, mypy, import layers
 	.venv/bin/ruff format --check .

@@ -76,7 +76,9 @@ def _listen(settings: LinkSettings) -> dict[str, Any]:
         ),
     )
     heard: dict[str, Any] = {"broker": False, "trouble": None, "state": None, "heartbeat": None, "alarms": []}
-    logging.getLogger("edge.line").setLevel(logging.ERROR)  # what keeps the link down is part of the answer
+    logger = logging.getLogger("edge.line")
+    level = logger.level
+    logger.setLevel(logging.ERROR)  # what keeps the link down is part of the answer
     until = time.monotonic() + LISTEN_S
     link.open()
     try:
@@ -90,6 +92,7 @@ def _listen(settings: LinkSettings) -> dict[str, Any]:
             _note(heard, message)
     finally:
         link.close()
+        logger.setLevel(level)
     return heard
 
 

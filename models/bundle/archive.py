@@ -19,6 +19,7 @@ from models.bundle.stored_zip import pack_stored
 from models.errors import BundleDamagedError, BundleError, BundleSchemaError, BundleUnreadableError
 from models.whole_files import read_bounded
 
+_SAID_MAX: Final = 200
 _ASK_AGAIN: Final = "copy or download it again"
 _FILE_KIND_SHIFT: Final = 16
 
@@ -68,7 +69,8 @@ def parse_bundle(data: bytes, source: str) -> Bundle:
         OverflowError,
         OSError,
     ) as error:
-        raise BundleDamagedError(f"{source}: not a readable bundle archive ({error}); {_ASK_AGAIN}") from error
+        said = str(error)[:_SAID_MAX]  # the library may quote a header as long as the file
+        raise BundleDamagedError(f"{source}: not a readable bundle archive ({said}); {_ASK_AGAIN}") from error
     manifest = _manifest(members[layout.MANIFEST], source)
     _check_hashes(members, manifest, source)
     return Bundle(

@@ -9,9 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.plant import Plant
-from tests.support.scenarios import broker, link, stages, triggers
-from tests.support.scenarios.fault import Fault
+from edge.ledger.reader import counts
+from tests.support.plant import REAL, Plant
+from tests.support.scenarios import broker, link, stages, stores, triggers
+from tests.support.scenarios.fault import Fault, StoreFault
+from tests.support.scenarios.stores import DEADLINE_MS, UNHURRIED, accepted_pictures
+
+pytestmark = pytest.mark.timeout(600)  # a machine with other work to do takes its time; nothing here waits for luck
 
 LINE_FAULTS = [fault for fault in (*broker.FAULTS, *link.FAULTS, *triggers.FAULTS, *stages.FAULTS) if fault.short]
 
@@ -72,3 +76,19 @@ def test_after_all_these_faults_every_book_agrees(shared: SharedLine) -> None:
 @pytest.mark.parametrize("fault", [f for f in LINE_FAULTS if f.breaks_link], ids=lambda fault: fault.name)
 def test_a_fault_of_the_link(tmp_path: Path, fault: Fault) -> None:
     assert fault.alone(tmp_path, fault.short).problems == ()
+
+
+@pytest.mark.parametrize("fault", stores.FAULTS, ids=lambda fault: fault.name)
+def test_a_fault_of_process_or_disk(tmp_path: Path, fault: StoreFault) -> None:
+    assert fault.alone(tmp_path, fault.short).problems == ()
+
+
+def test_sigterm_ends_the_inspector_with_0_and_its_epoch_clean(tmp_path: Path) -> None:
+    pictures = accepted_pictures(tmp_path / "pictures")
+    with Plant(tmp_path, module=REAL, source=f"replay:{pictures}", deadline_ms=DEADLINE_MS) as plant:
+        plant.start()
+        with plant.line(UNHURRIED):
+            plant.accepts()
+            assert plant.station.stop() == 0
+        assert plant.outcome(1).problems == ()
+        assert counts(plant.store, 0)["epoch"]["reason"] == "stopped"

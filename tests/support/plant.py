@@ -31,9 +31,8 @@ TIMER_MS: Final = 800
 SLACK_MS: Final = 150
 """Enough for a machine with other work to do."""
 
-START_S: Final = 60.0
-STOP_S: Final = 20.0
-RECOVERY_S: Final = 60.0
+STOP_S: Final = 30.0
+RECOVERY_S: Final = 120.0
 SETTLED_S: Final = 5.0
 
 REAL: Final = ("-m", "edge.cli", "inspect", "--config")
@@ -108,7 +107,7 @@ class StationProcess:
         before = self.said.count(done)
         self._process.stdin.write(f"{order}\n")
         self._process.stdin.flush()
-        wait_until(lambda: self.said.count(done) > before, what=f"the station to carry out {order!r}")
+        wait_until(lambda: self.said.count(done) > before, RECOVERY_S, what=f"the station to carry out {order!r}")
 
     def kill(self) -> None:
         """End it with SIGKILL."""

@@ -1,13 +1,14 @@
 """The broker is killed with SIGKILL and started again, in every state of a part."""
 
 import random
+import threading
 import time
 from typing import Final
 
 from edge.ledger.reader import counts
 from edge.line.plc import PlcSettings
 from edge.line.plc_report import Actuation
-from tests.support.plant import TIMER_MS, Plant
+from tests.support.plant import RECOVERY_S, TIMER_MS, Plant
 from tests.support.proxy import Way
 from tests.support.scenarios.fault import Fault
 from tests.support.station_process import HELD
@@ -26,7 +27,7 @@ def restart(plant: Plant) -> None:
 
 def wait_for_part_in_hand(plant: Plant) -> None:
     """Wait until the station has recorded a receipt and no verdict yet."""
-    wait_until(lambda: counts(plant.store, 0)["open"], what="a part in hand")
+    wait_until(lambda: counts(plant.store, 0)["open"], timeout=RECOVERY_S, what="a part in hand")
 
 
 def idle(plant: Plant, times: int) -> None:
@@ -55,7 +56,11 @@ def between_commit_and_send(plant: Plant, times: int) -> None:
             plant.accepts()
             held = plant.station.said.count(HELD)
             plant.station.tell("hold")
-            wait_until(lambda held=held: plant.station.said.count(HELD) > held, what="a result before it is sent")
+            wait_until(
+                lambda held=held: plant.station.said.count(HELD) > held,
+                timeout=RECOVERY_S,
+                what="a result before it is sent",
+            )
             restart(plant)
             plant.station.tell("release")
         plant.accepts()
@@ -69,7 +74,11 @@ def between_send_and_broker_ack(plant: Plant, times: int) -> None:
             wait_for_part_in_hand(plant)
             answers = plant.witness.answers
             plant.station_side.stall(Way.DOWN)
-            wait_until(lambda answers=answers: plant.witness.answers > answers, what="a result at the broker")
+            wait_until(
+                lambda answers=answers: plant.witness.answers > answers,
+                timeout=RECOVERY_S,
+                what="a result at the broker",
+            )
             restart(plant)
             plant.station_side.reset()  # with it goes the acknowledgement that was held up
             plant.station_side.flow()
@@ -78,19 +87,21 @@ def between_send_and_broker_ack(plant: Plant, times: int) -> None:
 
 
 def before_the_plcs_ack(plant: Plant, times: int) -> None:
-    left, accepted = times, plant.witness.accepted
+    wanted, dead = threading.Event(), threading.Event()
 
     def done(_part: Actuation) -> None:
-        nonlocal left
-        if left and plant.witness.accepted > accepted + 3:
-            left -= 1
+        if wanted.is_set():
+            wanted.clear()
             plant.broker.kill()
+            dead.set()
 
     with plant.line(ONE_BY_ONE, Hooks(done=done)):
         for _ in range(times):
-            wait_until(lambda: plant.broker.pid is None, 30, what="the broker's end before an ack")
+            plant.accepts()
+            dead.clear()
+            wanted.set()
+            assert dead.wait(RECOVERY_S), "no part was done"
             plant.broker.start()
-            plant.parts(1)
         plant.accepts()
 
 

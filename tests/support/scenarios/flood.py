@@ -22,7 +22,7 @@ SHIFT: Final = 6
 
 BAD_PARTS: Final = 60
 FAST: Final = replace(LINE_OF_PARTS, rate=0, outstanding=4)
-ROUND_S: Final = 120.0
+ROUND_S: Final = 600.0
 
 Trouble = Callable[[Plant], None]
 

@@ -5,15 +5,13 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Final
 
-from tests.support.plant import Plant
+from tests.support.plant import RECOVERY_S, Plant
 from tests.support.proxy import Proxy, Way
 from tests.support.scenarios.fault import Fault
 from tests.support.waiting import wait_until
 
 SLOW_S: Final = 0.6
 """There and back it is longer than any deadline."""
-
-NOTICED_S: Final = 30.0
 
 Break = Callable[[Proxy], None]
 
@@ -31,7 +29,7 @@ def broken(plant: Plant, times: int, *, how: Break) -> None:
         for side in sides(plant, times):
             opened = side.opened
             how(side)
-            wait_until(lambda side=side, opened=opened: side.opened > opened, NOTICED_S, what="a new connection")
+            wait_until(lambda side=side, opened=opened: side.opened > opened, RECOVERY_S, what="a new connection")
         plant.accepts()
 
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from edge.core.codes import Code
 from edge.ledger.schema import FILE_NAME
-from tests.support.plant import Plant
+from tests.support.plant import RECOVERY_S, Plant
 from tests.support.scenarios.fault import Fault
 from tests.support.waiting import wait_until
 
@@ -42,7 +42,7 @@ def hanging_model(plant: Plant, times: int) -> None:
         for _ in range(times):
             plant.accepts()
             plant.station.tell("hang 3600")
-            assert plant.station.wait(40) == 1
+            assert plant.station.wait(120) == 1
             plant.start()
         plant.accepts()
 
@@ -89,11 +89,11 @@ def foreign_reader(plant: Plant, times: int) -> None:
         plant.accepts()
         before = log_bytes(plant.store)
         with long_transaction(plant.store):
-            plant.parts(READ_PARTS * times, seconds=30.0 + 10 * times)
+            plant.parts(READ_PARTS * times, seconds=120.0 + 20 * times)
             held = log_bytes(plant.store)
         plant.measured["log_bytes_per_part_held"] = round((held - before) / (READ_PARTS * times))
     # A pause of the line, in which the log is moved; then it is written from its beginning again.
-    wait_until(lambda: _moved(plant.store), what="a whole checkpoint")
+    wait_until(lambda: _moved(plant.store), RECOVERY_S, what="a whole checkpoint")
     with plant.line():
         plant.accepts()
         plant.measured["log_bytes"] = log_bytes(plant.store)

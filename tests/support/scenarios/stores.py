@@ -17,7 +17,7 @@ from edge.spool.reader import list_spool
 from models.bundle import read_bundle
 from models.detector import Detector
 from tests.support.disks import cut_power, leave_free, make_ext4, mounted, repair, small_disk, turn_read_only
-from tests.support.plant import REAL, Outcome, Plant
+from tests.support.plant import REAL, RECOVERY_S, Outcome, Plant
 from tests.support.scenarios.fault import StoreFault
 from tests.support.waiting import wait_until
 
@@ -114,7 +114,7 @@ def disk_full(folder: Path, times: int) -> Outcome:
             for _ in range(times):
                 plant.accepts()
                 leave_free(filler, generator.randrange(FREE_PAGES))
-                wait_until(lambda: not plant.witness.ready, what="a heartbeat that says not ready")
+                wait_until(lambda: not plant.witness.ready, timeout=RECOVERY_S, what="a heartbeat that says not ready")
                 plant.parts(3)
                 filler.unlink()
             plant.accepts()
@@ -132,7 +132,9 @@ def read_only(folder: Path, times: int) -> Outcome:
                     plant.start()
                     plant.accepts()
                     turn_read_only(store)
-                    wait_until(lambda: not plant.witness.ready, what="a heartbeat that says not ready")
+                    wait_until(
+                        lambda: not plant.witness.ready, timeout=RECOVERY_S, what="a heartbeat that says not ready"
+                    )
                     plant.parts(3)
                     plant.station.stop()
                 repair(image)
