@@ -7,8 +7,10 @@ import pytest
 from camera.errors import FrameUnreadableError
 from camera.scripted import Again, Fail, ScriptedSource, Show
 from edge.core import wire
+from edge.core.anchors import anchors_in
 from edge.core.codes import REJECT_BASE, Code
 from edge.core.types import Act, Box, Decision
+from edge.ledger.verify import verify
 from tests.support.stations import SESSION, RunningStation, StandInJudge, picture, pictures
 from tests.support.waiting import wait_until
 
@@ -171,3 +173,30 @@ def test_a_timer_triggers_parts_of_its_own_and_never_on_the_plc_topic(tmp_path):
     with RunningStation(tmp_path, trigger="timer:0.05", steps=pictures(500)) as station:
         wait_until(lambda: station.results(wire.AUTO), what="a part after the restart")
         assert station.results(wire.AUTO)[0].trig > results[-1].trig
+
+
+def test_the_head_of_the_record_goes_out_with_state_and_side_cars(tmp_path, monkeypatch):
+    monkeypatch.setattr("edge.inspector.station.ANCHOR_NS", 0)
+    with RunningStation(tmp_path, judge=StandInJudge(score=0.95, boxes=(SCRATCH,))) as station:
+        station.inspect(1)
+        wait_until(lambda: station.records()[1]["views"][0]["image"], what="the stored picture")
+        image = tmp_path / "spool" / station.records()[1]["views"][0]["image"]
+        kept = [json.loads(image.with_suffix(".json").read_text())]
+        wait_until(
+            lambda: json.loads(station.on(wire.STATE)[-1].payload)["ledger"]["id"] > kept[0]["ledger"]["id"],
+            what="a state with a later head",
+        )
+        station.stop()
+        wait_until(lambda: json.loads(station.on(wire.STATE)[-1].payload)["online"] == 0, what="the farewell")
+        kept += [json.loads(message.payload) for message in station.on(wire.STATE)]
+    anchors = set(anchors_in(kept))
+    assert len(anchors) >= 3
+    assert verify(tmp_path, anchors=anchors).agreed == anchors
+
+
+def test_the_state_is_not_published_for_every_event(tmp_path):
+    with RunningStation(tmp_path) as station:
+        for trig in range(1, 20):
+            station.inspect(trig)
+        states = {message.payload for message in station.on(wire.STATE)}
+        assert len({json.loads(state)["ledger"]["id"] for state in states}) == 1
