@@ -9,20 +9,27 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Final
 
-from edge.core.events import Instant
+from edge.core.events import Event, Instant
+from edge.core.statistics import percentile
 from edge.ledger import Ledger
+from edge.ledger.archiver import Archiver
 from edge.ledger.reader import counts, last_parts
+from edge.ledger.retention import Retention
 from tests.support.bulk_ledger import fill
-from tests.support.ledgers import key, whole_part
+from tests.support.ledgers import instant, key, start, whole_part
+from tests.support.waiting import wait_until
 
 STARTS: Final = 10
 ROUNDS: Final = 150
 WARM_UP: Final = 5
 RECENT: Final = 5
+PAUSE_S: Final = 0.05
 DAY_MS: Final = 86_400_000
 
 
@@ -44,8 +51,7 @@ class Subject:
 
     def append(self) -> None:
         self._trig += 1
-        events = whole_part(key(self._trig, session=4_000_000_000, epoch=self._ledger.epoch))
-        assert self._ledger.append(*events).wait(60)
+        _commit(self._ledger, whole_part(key(self._trig, session=4_000_000_000, epoch=self._ledger.epoch)))
 
     def count_the_day(self) -> None:
         counts(self.directory, self.now_ms - DAY_MS)
@@ -82,6 +88,45 @@ def measure(folder: Path, small: int, large: int) -> dict[str, tuple[float, floa
     return found
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """Milliseconds of each part's commit, alone and while events move to the archive, and how many files that made."""
+
+    alone: list[float]
+    beside: list[float]
+    files: int
+
+
+def measure_beside(directory: Path, keep: int, parts: int) -> Beside:
+    """Record parts as a line does, with pauses, first alone, then while all but ``keep`` events are archived."""
+    ledger = start(directory)
+    archiver = Archiver(ledger, directory, Retention(days=36_500, events=keep, file_events=1_000, always_kept=0))
+    archiver.start()
+    try:
+        alone = _commits(ledger, 4_000_000_001, parts)
+        job = archiver.ask()
+        beside = _commits(ledger, 4_000_000_002, parts)
+        files = len(list(job.progress()))
+        wait_until(lambda: not ledger._store.untidy, timeout=120)
+    finally:
+        archiver.stop()
+        ledger.close("measured", instant(), {})
+    return Beside(alone=alone, beside=beside, files=files)
+
+
+def _commits(ledger: Ledger, session: int, parts: int) -> list[float]:
+    times = []
+    for trig in range(1, parts + 1):
+        part = key(trig, session=session, epoch=ledger.epoch, seq=session % 10 * parts + trig)
+        times.append(_timed(partial(_commit, ledger, whole_part(part))))
+        time.sleep(PAUSE_S)  # as on a line: in its pauses the archived rows are let go
+    return times
+
+
+def _commit(ledger: Ledger, events: list[Event]) -> None:
+    assert ledger.append(*events).wait(60)
+
+
 def _timed(action: Callable[[], None]) -> float:
     started_ns = time.perf_counter_ns()
     action()
@@ -95,8 +140,14 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="linegate-ledger-") as name:
         found = measure(options.folder or Path(name), *options.sizes)
-    for operation, (small, large) in found.items():
-        sys.stdout.write(f"{operation:>14} {small:9.3f} ms {large:9.3f} ms  x{large / small:.2f}\n")
+        for operation, (small, large) in found.items():
+            sys.stdout.write(f"{operation:>14} {small:9.3f} ms {large:9.3f} ms  x{large / small:.2f}\n")
+        fill(Path(name) / "beside", 50_000)
+        beside = measure_beside(Path(name) / "beside", 100, 300)
+    for share in (0.5, 0.99):
+        alone, while_archiving = percentile(beside.alone, share), percentile(beside.beside, share)
+        text = f"commit p{share * 100:.0f}: alone {alone:.3f} ms, while {beside.files} archives are made"
+        sys.stdout.write(f"{text} {while_archiving:.3f} ms  x{while_archiving / alone:.2f}\n")
 
 
 if __name__ == "__main__":

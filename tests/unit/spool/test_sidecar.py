@@ -5,18 +5,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge.core.anchors import Anchor
 from edge.spool.sidecar import MAX_SIDECAR_BYTES, SideCarError, encode_sidecar, file_stem, parse_sidecar
 from tests.support.spooling import DAY, RECEIVED_MS, open_spool, request
 
 KEYS = (
     "version,store,station,session,trig,epoch,seq,part,recipe,revision,camera,decision,code,view_code,score,limits,"
-    "boxes,bundle,software,received_at,captured_at,image,reason"
+    "boxes,bundle,software,received_at,captured_at,image,reason,ledger"
 )
 
 
 @pytest.fixture
 def written(tmp_path: Path) -> bytes:
-    stored = open_spool(tmp_path / "spool").store(request())
+    stored = open_spool(tmp_path / "spool").store(request(anchor=Anchor(event=12, digest="cd" * 32)))
     return (tmp_path / "spool" / stored.path).with_suffix(".json").read_bytes()
 
 
@@ -50,7 +51,14 @@ def test_the_schema_as_others_read_it(written: bytes) -> None:
         "received_at": RECEIVED_MS,
         "captured_at": RECEIVED_MS + 20,
         "reason": "reject",
+        "ledger": {"id": 12, "hash": "cd" * 32},
     }
+
+
+def test_one_of_an_older_version_has_no_anchor(written: bytes) -> None:
+    fields = json.loads(written)
+    del fields["ledger"]
+    assert parse_sidecar(json.dumps(fields).encode()).ledger is None
 
 
 def test_it_survives_the_round_trip_and_ignores_keys_of_later_versions(written: bytes) -> None:
