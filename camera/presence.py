@@ -6,6 +6,7 @@ is what it has beyond its surroundings: another light, a soft shadow or the came
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Final
 
 import cv2
@@ -90,7 +91,7 @@ def reduce(image: Image, roi: Region | None = None) -> Cells | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class EmptyView:
-    """What a view shows when it is empty, and how much each cell varies about that and from look to look."""
+    """What a view shows when it is empty, how much each cell varies about that, and its structure from look to look."""
 
     level: Cells
     spread: Grid
@@ -130,13 +131,16 @@ class Seen:
 
 
 def first_view(pictures: Sequence[Cells]) -> EmptyView:
-    """Return the empty view that one or more looks at it show: their median, and how they vary."""
+    """Return the empty view that one or more looks at it show: their median, and how they vary beside the light."""
     stack = np.stack(pictures)
     level = np.asarray(np.median(stack, axis=0), np.float32)
-    spread = np.abs(stack - level).mean(axis=0).max(axis=2)
-    changes = np.abs(np.diff(stack, axis=0)).mean(axis=0).max(axis=2) if len(pictures) > 1 else spread
+    differences = stack - level
+    differences -= np.median(differences, axis=(1, 2), keepdims=True)
+    spread = np.abs(differences).mean(axis=0).max(axis=2)
+    flutters = [_flutter(later, earlier) for earlier, later in pairwise(pictures)] or [spread]
+    flutter = np.mean(flutters, axis=0)
     low = np.float32(FIRST_SPREAD)
-    return EmptyView(level=level, spread=np.maximum(spread, low), flutter=np.maximum(changes, low))
+    return EmptyView(level=level, spread=np.maximum(spread, low), flutter=np.maximum(flutter, low).astype(np.float32))
 
 
 def compare(picture: Cells, empty: EmptyView, before: Mask | None, *, smallest: float, relight: bool) -> Seen:
@@ -168,8 +172,7 @@ def compare(picture: Cells, empty: EmptyView, before: Mask | None, *, smallest: 
 
 def changed(picture: Cells, earlier: Cells, empty: EmptyView) -> Mask:
     """Return the cells whose structure changed between two looks."""
-    change = np.abs(_structure(picture) - _structure(earlier)).max(axis=2)
-    moved = np.asarray(change > _limit(empty.flutter, MOTION_MIN), np.bool_)
+    moved = np.asarray(_flutter(picture, earlier) > _limit(empty.flutter, MOTION_MIN), np.bool_)
     return moved & _together(moved, 3)
 
 
@@ -194,7 +197,7 @@ def learnt(empty: EmptyView, picture: Cells, before: Cells, seen: Seen, *, free:
     level = np.where(covers, free * light + covered * (difference - light), free * difference)
     free_weight = np.float32(free) * shown
     spread = np.abs(difference - seen.offset).max(axis=2)
-    flutter = np.abs(picture - before).max(axis=2)
+    flutter = _flutter(picture, before)
     return replace(
         empty,
         level=np.asarray(empty.level + level, np.float32),
@@ -231,6 +234,12 @@ def _limit(variation: Grid, smallest: float) -> Grid:
 def _together(mask: Mask, fewest: int) -> Mask:
     """Return the cells of which, with their eight neighbours, so many are marked: noise marks single ones."""
     return np.asarray(cv2.boxFilter(mask.astype(np.uint8), -1, (3, 3), normalize=False) >= fewest, np.bool_)
+
+
+def _flutter(picture: Cells, earlier: Cells) -> Grid:
+    """Return by how much each cell's structure differs between two looks."""
+    change: Grid = np.abs(_structure(picture) - _structure(earlier)).max(axis=2)
+    return change
 
 
 def _structure(cells: Cells) -> Cells:

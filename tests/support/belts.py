@@ -1,5 +1,6 @@
 """A belt that parts slide along, drawn frame by frame: what a camera above a line sees."""
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -7,8 +8,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from camera.grabber import Connection
+from camera.stream_clock import StreamClock
+
 Picture = NDArray[np.uint8]
 FRAME_MS = 60.0
+ENDING = 5
 
 
 @dataclass(frozen=True)
@@ -87,3 +92,38 @@ def _lay(picture: NDArray[np.float32], part: Picture, place: tuple[float, float]
     left, top, right, bottom = max(x, 0), max(y, 0), min(x + width, picture.shape[1]), min(y + height, picture.shape[0])
     if left < right and top < bottom:
         picture[top:bottom, left:right] = part[top - y : bottom - y, left - x : right - x]
+
+
+class BeltCamera:
+    """A camera above a belt, for the OpenCV source: plays frames at their own pace, then the last few in turn."""
+
+    def __init__(self, frames: Sequence[tuple[float, Picture]]) -> None:
+        self._frames = frames
+        self._began_s: float | None = None
+        self._number = -1
+
+    def connect(self, address: object, latency_ns: int) -> Connection:
+        return Connection(self, StreamClock(latency_ns))
+
+    @property
+    def over(self) -> bool:
+        """Whether every frame has been shown."""
+        return self._number >= len(self._frames)
+
+    def grab(self) -> bool:
+        self._began_s = self._began_s or time.monotonic()
+        self._number += 1
+        due_s = self._began_s + self._number * FRAME_MS / 1000
+        time.sleep(max(0.0, due_s - time.monotonic()))
+        return True
+
+    def retrieve(self) -> tuple[bool, Picture]:
+        last = len(self._frames) - 1
+        number = self._number if self._number <= last else last - self._number % ENDING
+        return True, self._frames[number][1]
+
+    def get(self, propId: int, /) -> float:  # noqa: N803 - OpenCV's name
+        return 0.0
+
+    def release(self) -> None:
+        return None

@@ -142,7 +142,7 @@ def test_parts_without_a_gap_are_missed_and_not_silently():
         x = 35 + (steps - 1 - number) * pitch
         return (x, 20) if seconds >= 0 and -170 < x < 240 else None
 
-    visits = [Visit(part(number), lambda seconds, number=number: at(number, seconds)) for number in range(-1, 4)]
+    visits = [Visit(part(number % 3), lambda seconds, number=number: at(number, seconds)) for number in range(-1, 4)]
     found = triggers(Belt(visits=visits).frames(7))
     assert found.count(TRIGGER) + found.count(MISSED) >= 3
 
