@@ -1,6 +1,7 @@
 """``linegate status``: how the station is, as its broker and its ledger tell it."""
 
 import json as json_format
+import logging
 import os
 import queue
 import time
@@ -75,6 +76,7 @@ def _listen(settings: LinkSettings) -> dict[str, Any]:
         ),
     )
     heard: dict[str, Any] = {"broker": False, "trouble": None, "state": None, "heartbeat": None, "alarms": []}
+    logging.getLogger("edge.line").setLevel(logging.ERROR)  # what keeps the link down is part of the answer
     until = time.monotonic() + LISTEN_S
     link.open()
     try:
