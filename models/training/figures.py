@@ -30,7 +30,7 @@ def out_of_fold_figures(
         if own:
             figures[f"{origin}_out_of_fold"] = evaluate_dataset(judged(own, manifest, gathered.store), limits)
             figures[f"{origin}_out_of_fold"].pop("latency_ms")  # not measured here
-            figures[f"{origin}_novel"] = _novel(own, manifest.novelty)
+            figures[f"{origin}_novel"] = novel_counts(own, gathered.folds, manifest.novelty)
     return figures | {
         "nested_limits": nested_counts(
             evidence.decisive,
@@ -52,13 +52,28 @@ def out_of_fold_figures(
     }
 
 
-def _novel(unseen: Sequence[Unseen], novelty: Novelty | None) -> dict[str, int]:
-    """Count the pictures of left-out groups that are held to be unlike the training."""
+def novel_counts(unseen: Sequence[Unseen], folds: Sequence[Sequence[str]], novelty: Novelty | None) -> dict[str, Any]:
+    """Count the pictures of left-out groups that are held to be unlike the training.
+
+    ``unknown_classes`` are those of a single fold: the network that judged it had seen no picture of them. Of each, how
+    many pictures there are, and how many novelty tells.
+    """
     limit = float("inf") if novelty is None else novelty.limit
+    told = {one.entry.name for one in unseen if not 0.0 <= one.novelty <= limit}  # nor where it is no number
+    fold_of = {group: number for number, groups in enumerate(folds) for group in groups}
+    having: dict[str, list[Unseen]] = {}
+    for one in unseen:
+        for category in sorted({box.category for box in one.entry.boxes if not box.ignore}):
+            having.setdefault(category, []).append(one)
     return {
         "pictures": len(unseen),
-        "good_novel": sum(one.entry.truth == "accept" and one.novelty > limit for one in unseen),
-        "bad_novel": sum(one.entry.truth == "reject" and one.novelty > limit for one in unseen),
+        "good_novel": sum(one.entry.truth == "accept" and one.entry.name in told for one in unseen),
+        "bad_novel": sum(one.entry.truth == "reject" and one.entry.name in told for one in unseen),
+        "unknown_classes": {
+            category: {"pictures": len(shown), "novel": sum(one.entry.name in told for one in shown)}
+            for category, shown in sorted(having.items())
+            if len({fold_of.get(one.entry.group) for one in shown}) == 1
+        },
     }
 
 

@@ -110,9 +110,24 @@ def _evaluation(origin: str, metrics: Mapping[str, Any]) -> str:
         f"Held to be unlike the training although of its product: {novel['good_novel']} good and "
         f"{novel['bad_novel']} defective of {novel['pictures']} pictures of left-out groups. The limit was set on "
         "the good photos among them, a third beyond the farthest.\n"
+        f"{_unknown_classes(novel['unknown_classes'])}\n"
     )
     chose = metrics["limits"]["chosen_on"] in {origin, "all"}
     return "\n".join([_figures(_TITLES[origin], metrics[f"{origin}_out_of_fold"], chose=chose), unlike])
+
+
+def _unknown_classes(found: Mapping[str, Mapping[str, int]]) -> str:
+    """Return how novelty fares on classes of which the judging network had seen no such picture."""
+    if not found:
+        return (
+            "No class of defect was left out whole, so that nothing is known of novelty as a protection against "
+            "unknown defects: count it as none."
+        )
+    told = "; ".join(f"{name} {_share(one['novel'], one['pictures'])}" for name, one in found.items())
+    return (
+        f"Classes of which the judging network had seen no such picture, and how many of them novelty tells: {told}. "
+        "It is no protection against unknown defects beyond that."
+    )
 
 
 def _half_light(found: Mapping[str, Any] | None) -> str:

@@ -6,12 +6,16 @@ import torch
 
 from camera.quality import measure
 from camera.virtual import VirtualLine, VirtualParameters
+from edge.core.dataset import LabelledBox
+from edge.core.quality import FrameQuality
 from edge.core.types import Decision
-from models.preprocess import Exposure, InputSize, prepare
+from models.bundle.manifest import Novelty
+from models.preprocess import Exposure, Geometry, InputSize, prepare
 from models.training.calibration import calibrate, fit_platt
 from models.training.embedding import whitening
-from models.training.evidence import ScoredPicture
+from models.training.evidence import ScoredPicture, Unseen
 from models.training.export import fold_batch_norms
+from models.training.figures import novel_counts
 from models.training.implants import RENDERERS, implant
 from models.training.jobs import plan_jobs
 from models.training.lighting import relight
@@ -20,7 +24,7 @@ from models.training.loss import defect_loss, distillation_loss
 from models.training.measures import frame_quality, halved
 from models.training.network import STUDENT, TEACHER, DefectNetwork, parameter_count
 from models.training.parity import Compared, Parity, ParityError, faded
-from models.training.pictures import OTHER_DEFECT, UNKNOWN
+from models.training.pictures import OTHER_DEFECT, UNKNOWN, PictureEntry
 from models.training.robustness import darkened
 from models.training.sampling import NOT_TAUGHT
 from models.training.settings import (
@@ -292,3 +296,33 @@ def test_faulty_settings_are_explained(tmp_path: Path, text: str | None, message
 def test_nothing_to_train_on_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="--data"):
         read_settings(None, data=[], output=tmp_path / "a-1.lgb")
+
+
+def unseen(name: str, group: str, novelty: float, category: str | None) -> Unseen:
+    boxes = () if category is None else (LabelledBox(x=1, y=1, width=4, height=4, category=category),)
+    entry = PictureEntry(
+        index=0,
+        name=name,
+        group=group,
+        origin="photo",
+        truth="accept" if category is None else "reject",
+        boxes=boxes,
+        geometry=Geometry(region=(0, 0, 8, 8), scale_x=1.0, scale_y=1.0, left=0, top=0),
+        quality=FrameQuality(brightness=1.0, contrast=1.0, sharpness=1.0, clipped=0.0),
+        path=None,
+    )
+    return Unseen(entry=entry, stored=np.zeros((1, 1, 2), np.int8), novelty=novelty)
+
+
+def test_novelty_is_counted_on_classes_that_the_judge_never_saw() -> None:
+    novelty = Novelty(centre=(0.0,) * 4, precision=tuple(tuple(row) for row in np.eye(4).tolist()), limit=2.0)
+    pictures = [
+        unseen("a", "g", 1.0, None),
+        unseen("b", "g", 3.0, "stain"),
+        unseen("c", "g", 1.0, "stain"),
+        unseen("d", "h", float("nan"), "oil"),
+        unseen("e", "g", 1.0, "oil"),
+    ]
+    counts = novel_counts(pictures, [["g"], ["h"]], novelty)
+    assert (counts["pictures"], counts["good_novel"], counts["bad_novel"]) == (5, 0, 2)
+    assert counts["unknown_classes"] == {"stain": {"pictures": 2, "novel": 1}}
