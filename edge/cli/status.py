@@ -34,8 +34,6 @@ def status(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> N
 
     Exit code 0 if it is ready, 1 if it is not or is not there.
     """
-    # Why there is no connection stands in what is printed.
-    logging.getLogger("edge.line").addHandler(logging.NullHandler())
     loaded = load_or_exit(config)
     with explained():
         settings = _link_settings(loaded.config)

@@ -116,7 +116,9 @@ def test_a_part_that_is_gone_before_its_picture_is_not_accepted(tmp_path, broker
     store = tmp_path / "store"
     store.mkdir()
     learn_the_empty_belt(store)
-    camera = BeltCamera(list(Belt(visits=[Visit(part(0), lambda now: (30, 20) if 1 < now < 1.5 else None)]).frames(4, start=-1.0)))
+    camera = BeltCamera(
+        list(Belt(visits=[Visit(part(0), lambda now: (30, 20) if 1 < now < 1.5 else None)]).frames(4, start=-1.0))
+    )
     station = station_on(broker, store, camera)
     slow = station.cameras["top"]
     taken = slow.acquire
