@@ -104,6 +104,7 @@ class Watch:
         self._empty: EmptyView | None = None
         self._first: _FirstPictures | None = None
         self._parts = self._doubtful = 0
+        self._gone = False
         self._before: Cells | None = None
         self._covered: Mask | None = None
         self._reference: _Pose | None = None
@@ -162,6 +163,7 @@ class Watch:
         self._state = Presence()
         self._empty = self._first = self._before = self._covered = self._reference = self._place = None
         self._parts = self._doubtful = 0
+        self._gone = False
 
     def _begin(self, cells: Cells) -> None:
         recalled, self._recalled = self._recalled, None
@@ -242,10 +244,13 @@ class Watch:
     def _prove(self, happening: Happening | None) -> None:
         """Count what speaks for the empty view, and what against it; one that was never right is learnt anew."""
         if happening is Happening.GONE:
-            self._doubtful = 0
-            self._parts += self._state.phase is Phase.EMPTY
+            self._doubtful, self._gone = 0, True
+        elif happening is Happening.TRIGGER:
+            self._gone = False
         elif happening is Happening.MISSED and self._state.phase is Phase.TRIGGERED:
             self._doubtful += 1
+        if self._gone and self._state.phase is Phase.EMPTY:  # a part's end may be in view yet when its place is free
+            self._parts, self._gone = self._parts + 1, False
         if self._doubtful >= FALSE_STARTS and self._parts < PROVEN_PARTS:
             self._forget()
 

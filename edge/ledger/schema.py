@@ -198,7 +198,7 @@ def _check(connection: sqlite3.Connection, path: Path) -> int:
 
 
 def expected_schema() -> dict[str, str]:
-    """Return every table, index and trigger of a ledger of this version by its name, with the SQL that made it."""
+    """Return every table, index and trigger of a ledger of this version by its name: what it is, of which, its SQL."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
         _migrate(connection, 0)
         return read_schema(connection)
@@ -210,7 +210,9 @@ def read_schema(connection: sqlite3.Connection) -> dict[str, str]:
     Raises:
         sqlite3.Error: the storage failed.
     """
-    return dict(connection.execute("SELECT name, coalesce(sql, '') FROM sqlite_schema"))
+    return dict(
+        connection.execute("SELECT name, type || ' of ' || tbl_name || ': ' || coalesce(sql, '') FROM sqlite_schema")
+    )
 
 
 def _migrate(connection: sqlite3.Connection, version: int) -> None:

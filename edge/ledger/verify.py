@@ -26,7 +26,7 @@ _COUNTED: Final = (
     "GROUP BY 1, 2, 3"
 )
 
-_TRIGGER: Final = "CREATE TRIGGER"
+_TRIGGER: Final = "trigger "
 
 Progress = Callable[[int, int], None]
 """Told how many events were checked and how many there are."""

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -16,6 +17,8 @@ from edge.line.link import LinkError
 
 START_S: Final = 20.0
 STOP_S: Final = 7.0
+_SERVER_PORTS: Final = (20_000, 32_000)
+_PORTS_TRIED: Final = 100
 SEARCH_PATH: Final = ("/usr/sbin", "/usr/local/sbin", "/usr/local/bin")
 """Looked at besides PATH: Debian puts mosquitto where an ordinary user's PATH does not lead."""
 
@@ -49,9 +52,21 @@ def amqtt_command(port: int) -> list[str]:
 
 
 def free_port() -> int:
-    """Return a TCP port of the loopback that nobody listens on at this moment."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+    """Return a TCP port of the loopback that nobody listens on at this moment.
+
+    It lies below the range from which systems give ports to clients: while the broker is down, a client that tries to
+    reach it again may be given that very port, and then talks to itself and keeps the broker from coming back.
+
+    Raises:
+        LinkError: a hundred ports drawn at random are all in use.
+    """
+    for port in random.sample(range(*_SERVER_PORTS), _PORTS_TRIED):
+        try:
+            socket.create_server(("127.0.0.1", port)).close()
+        except OSError:
+            continue
+        return port
+    raise LinkError(f"no free port of 127.0.0.1 from {_SERVER_PORTS[0]} to {_SERVER_PORTS[1]}; name one")
 
 
 class EmbeddedBroker:

@@ -13,6 +13,7 @@ from typing import Any, Self
 
 import boto3
 
+from edge.line.broker import free_port
 from sync.errors import ObjectExistsError, RemoteError, RemoteFault
 from sync.settings import SyncSettings
 from tests.support.waiting import wait_until
@@ -50,14 +51,6 @@ class FakeObjects:
     def _fail(self, key: str) -> None:
         if self.fault or key in self.failing_keys:
             raise RemoteError(self.fault or RemoteFault.REFUSED, f"{key}: as the test wants it")
-
-
-def free_port() -> int:
-    """Return a loopback port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 class S3Server:

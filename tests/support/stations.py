@@ -180,6 +180,11 @@ class RunningStation:
     def epoch(self) -> int:
         return self.heartbeats()[-1].epoch
 
+    def state_triggers(self) -> dict[str, int]:
+        """What the newest retained state tells of triggers that went wrong; empty before the first one."""
+        told = [json.loads(message.payload) for message in self.on(wire.STATE)]
+        return dict(told[-1].get("triggers", {})) if told else {}
+
     def results(self, topic: str = wire.RESULT) -> list[wire.Result]:
         return [wire.parse_result(message.payload) for message in self.on(topic)]
 
