@@ -120,8 +120,8 @@ def step(state: Presence, look: Look, rules: PresenceRules) -> tuple[Presence, H
     state = replace(state, clear=state.clear + 1 if _is_empty(state.phase, look, rules) else 0)
     if state.clear >= CONFIRMING_LOOKS:
         return Presence(since_ms=look.at_ms), _ended(state)
-    if state.clear:
-        return state, None  # one look alone decides nothing, and tells no place
+    if state.clear:  # one look alone decides nothing, and tells no place; yet what moved has to stand again
+        return (_unsettled(state, look) if look.moved else state), None
     return _left(state, look, rules) if state.phase is Phase.LEAVING else _coming(state, look, rules)
 
 
@@ -164,12 +164,17 @@ def _entering(look: Look, *, came: bool) -> Presence:
     return Presence(phase=Phase.ENTERING, since_ms=look.at_ms, looks=1, came=came, entry=place, last=place)
 
 
+def _unsettled(state: Presence, look: Look) -> Presence:
+    phase = Phase.ENTERING if state.phase is Phase.STILL else state.phase
+    return replace(state, phase=phase, since_ms=look.at_ms, stands=0)
+
+
 def _coming(state: Presence, look: Look, rules: PresenceRules) -> tuple[Presence, Happening | None]:
     state = _without_rest(state, look, rules)
     came = state.came or look.arrived or look.moved
     state = replace(state, looks=state.looks + 1, came=came, last=(look.x, look.y))
     if look.moved or state.since_ms > look.at_ms:
-        return replace(state, phase=Phase.ENTERING, since_ms=look.at_ms, stands=0), None
+        return _unsettled(state, look), None
     state = replace(state, phase=Phase.STILL, stands=state.stands + 1)
     if not _stood(state, look, rules):
         return state, None
@@ -187,7 +192,7 @@ def _left(state: Presence, look: Look, rules: PresenceRules) -> tuple[Presence, 
     if look.vacated >= GONE_SHARE:
         return replace(_entering(look, came=True), rest=look.covered), Happening.GONE
     if look.moved or state.since_ms > look.at_ms:
-        return replace(state, since_ms=look.at_ms, stands=0), None
+        return _unsettled(state, look), None
     state = replace(state, stands=state.stands + 1)
     if not _stood(state, look, rules):
         return state, None

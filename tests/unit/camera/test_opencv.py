@@ -153,9 +153,8 @@ def test_a_stuck_reader_is_left_behind_but_never_joined_by_a_second(device: Fake
 
 
 def test_a_damaged_frame_uses_its_turn(device: FakeDevice, source: OpenCvSource) -> None:
-    device.show_next(None)
     with pytest.raises(FrameUnreadableError, match="damaged"):
-        _first_error(source)
+        _met_by(source, device, None)
     assert acquire(source).image.shape == picture().shape
 
 
@@ -163,15 +162,17 @@ def test_a_damaged_frame_uses_its_turn(device: FakeDevice, source: OpenCvSource)
     "frame", [picture(height=24), np.zeros((48, 64, 3), np.uint16), np.zeros((48, 64, 2), np.uint8)]
 )
 def test_another_size_or_kind_of_frame_is_refused(device: FakeDevice, source: OpenCvSource, frame: np.ndarray) -> None:
-    device.show_next(frame)
     with pytest.raises(FrameShapeError):
-        _first_error(source)
+        _met_by(source, device, frame)
     assert acquire(source).image.shape == picture().shape
 
 
-def _first_error(source: OpenCvSource) -> None:
-    for _ in range(1000):
-        acquire(source)
+def _met_by(source: OpenCvSource, device: FakeDevice, frame: object) -> None:
+    """Acquire until the frame was met; one that comes between two acquisitions is nobody's."""
+    for _ in range(100):
+        device.show_next(frame)
+        for _ in range(10):
+            acquire(source)
 
 
 def test_grey_frames_become_bgr(device: FakeDevice) -> None:
