@@ -301,11 +301,11 @@ def _link_events(reception: Reception, guard: DeadlineGuard, link_alarm: LinkAla
     def connected() -> None:
         _LOG.info("line link is up")
         link_alarm.connected()
-        guard.link_changed()
+        guard.link_up()
 
     def disconnected(reason: str) -> None:
         _LOG.warning("line link is down: %s", reason)
-        guard.link_changed()
+        guard.link_down()
 
     return LinkEvents(
         message=message,

@@ -139,8 +139,11 @@ class Dispatch:
         if answer is not None:
             self._ledger.append(*events, answer, owed=True)
 
-    def link_changed(self) -> None:
-        """The link came up or went down: nobody knows whether what was not acknowledged has arrived; tell it again."""
+    def link_lost(self) -> None:
+        """Nobody knows whether what was not acknowledged has arrived: tell it again.
+
+        Not to be called when the link is up again: what was handed to the new connection meanwhile still goes out.
+        """
         with self._lock:
             self._history.recall()
             for live in self._unacknowledged.values():

@@ -117,9 +117,14 @@ class DeadlineGuard:
             self._dispatch.acknowledged(token, reason)
         self._wake()
 
-    def link_changed(self) -> None:
-        """The link came up or went down: what the broker had not acknowledged, or may have forgotten, is due again."""
-        self._dispatch.link_changed()
+    def link_up(self) -> None:
+        """The link is there, to a broker that may have forgotten what stood on it."""
+        self._retained.link_changed()
+        self._wake()
+
+    def link_down(self) -> None:
+        """The link went down: what the broker had not acknowledged is due again, for the history."""
+        self._dispatch.link_lost()
         self._retained.link_changed()
         self._wake()
 

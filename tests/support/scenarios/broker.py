@@ -71,8 +71,8 @@ def between_send_and_broker_ack(plant: Plant, times: int) -> None:
         for _ in range(times):
             plant.accepts()
             plant.station.tell(SLOWLY)
+            answers = plant.witness.answers  # of the part in hand none may be missed
             wait_for_part_in_hand(plant)
-            answers = plant.witness.answers
             plant.station_side.stall(Way.DOWN)
             wait_until(
                 lambda answers=answers: plant.witness.answers > answers,

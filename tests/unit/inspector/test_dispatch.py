@@ -8,8 +8,11 @@ from edge.core import wire
 from edge.core.events import BrokerAcked, Decided, Instant, PartKey, Sent
 from edge.core.types import Decision, Trigger
 from edge.inspector import clock
+from edge.inspector.alarms import Alarms
 from edge.inspector.dispatch import Delivery, Dispatch
+from edge.inspector.guard import DeadlineGuard
 from edge.inspector.part import Order
+from edge.inspector.retained import Retained
 from edge.ledger import LedgerBacklogError
 
 
@@ -134,9 +137,25 @@ def test_what_the_broker_never_acknowledged_is_told_to_the_history_after_a_cut(d
     dispatch.add(delivery(2))
     dispatch.flush(link)
     dispatch.acknowledged(link.published[0][1], 0)
-    dispatch.link_changed()
+    dispatch.link_lost()
     dispatch.flush(link)
     assert [(topic, token[1].trig) for topic, token in link.published[2:]] == [(wire.HISTORY, 2)]
+
+
+def test_what_was_handed_to_a_new_connection_before_it_was_told_of_is_on_record_as_sent(dispatch, book, told):
+    retained = Retained(
+        list, will=b"", alarms=Alarms(clock.now()), answered=lambda topic, reason: told.append((topic, reason))
+    )
+    guard = DeadlineGuard(ledger=book, dispatch=dispatch, author=None, beat=None, retained=retained)
+    link = Wire(dispatch, stalled=True)
+    dispatch.add(delivery())
+    dispatch.flush(link)
+    guard.link_up()
+    ((topic, token),) = link.published
+    guard.sent(token)
+    guard.acknowledged(token, 0)
+    dispatch.flush(link)
+    assert [event.topic for event in book.of(Sent)] == [topic] == link.topics()
 
 
 @pytest.mark.parametrize("reason", [0x10, 0x80, 0x87, 0x97], ids=hex)
