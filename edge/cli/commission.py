@@ -149,6 +149,12 @@ def _remarks(bundle: Bundle, found: Commissioning, goods: Observed, challenge: O
     accepted = counted(found.goods).accept
     if 2 * accepted < goods.parts:
         yield f"only {accepted} of {goods.parts} good parts would be accepted: train a bundle with this product"
+    for name, observed in (("goods", goods), ("known defects", challenge)):
+        if across := observed.across_groups():
+            yield (
+                f"pictures of the {name} that stand in different groups show one part ({', '.join(across)[:200]}): "
+                "frames that are nearly the same, or have one part_id, count once, and their groups as one"
+            )
     if challenge.independent < challenge.parts:
         yield (
             f"the {challenge.parts} parts with known defects are of {several(challenge.independent, 'group')}: parts "

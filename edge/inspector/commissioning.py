@@ -57,6 +57,13 @@ class Observed:
         """How many independent parts they show: those of one group count as one."""
         return independent_parts(self.observations)
 
+    def across_groups(self) -> tuple[str, ...]:
+        """Return the files of the first part that is seen in more than one group, one for each; none without any."""
+        files: dict[int, dict[str | None, str]] = {}
+        for one in self.observations:
+            files.setdefault(one.part, {}).setdefault(one.group, one.file)
+        return next((tuple(groups.values()) for groups in files.values() if len(groups) > 1), ())
+
     def described(self) -> PictureSet:
         """Return what the commissioned file says of the folder."""
         return PictureSet(
@@ -125,7 +132,7 @@ def observe(detector: Detector, listed: Sequence[Listed], roi: Roi | None, progr
         except PictureError as error:
             raise CommissioningError(f"{picture.path}: {error}") from error
         files.append(picture)
-        seen.append(Seen(part=picture.part, group=picture.group, thumbnail=thumbnail(cropped(image, roi))))
+        seen.append(Seen(part=picture.part, thumbnail=thumbnail(cropped(image, roi))))
         hashes[digest] = picture.file
     observations = tuple(
         Observation(file=picture.file, part=part, looks=look, group=picture.group)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Final
 
 import numpy as np
@@ -11,6 +12,7 @@ from edge.core.claims import accept_rank
 from edge.core.policy import judge_view
 from edge.core.types import Decision, Limits, ViewJudgement
 from models.bundle.manifest import Manifest, RiskClaim
+from models.commissioning.distinct import linked, same
 from models.commissioning.errors import CommissioningError, CommissioningRefusedError
 from models.commissioning.judge import Looks, Opinion, opinion
 from models.commissioning.reference import Good, Reference, learn_reference, raised
@@ -141,8 +143,13 @@ def commission(
 
 
 def independent_parts(observations: Iterable[Observation]) -> int:
-    """Return how many independent parts pictures show: distinct parts, of which those of one group count as one."""
-    return len({(one.group is None, one.part if one.group is None else one.group) for one in observations})
+    """Return how many independent parts pictures show: distinct parts, of which those of one group count as one.
+
+    Groups that a part is seen in count as one as well.
+    """
+    listed = list(observations)
+    pairs = chain(same([one.part for one in listed]), same([one.group for one in listed]))
+    return len(set(linked(len(listed), pairs)))
 
 
 def risk_claim(goods: int, challenge: int) -> RiskClaim | None:

@@ -62,6 +62,22 @@ def test_pictures_of_one_group_are_one_part_for_a_claim(bundle, tmp_path) -> Non
     assert "52 more independent parts" in done.stderr
 
 
+def test_copies_of_one_frame_under_many_group_names_are_one_part(bundle, tmp_path) -> None:
+    folder = PictureFolder(tmp_path / "copies")
+    for part in range(32):
+        folder.add(f"good-{part}.png", networks.part(part), "accept")
+    scratched, again = (networks.part(seed, (3, 3, SCRATCH)) for seed in (500, 501))
+    for copy in range(60):
+        folder.add(f"bad-{copy}.png", again if copy == 59 else scratched, "reject", group=f"g{copy}")
+    for part in range(9):
+        folder.add(f"more-{part}.png", networks.part(600 + part, (part % 7, part, SCRATCH)), "reject", group=f"m{part}")
+    done = run(bundle, folder, tmp_path / "top.json", "--challenge", folder.folder)
+    content = read_commissioned(tmp_path / "top.json").content
+    assert content.risk_claim is None
+    assert (content.origin.challenge.parts, content.origin.challenge.independent) == (11, 11)
+    assert "stand in different groups show one part (bad-0.png, bad-1.png" in done.stderr
+
+
 def test_json_is_all_that_a_program_reads(bundle, goods, challenge, tmp_path) -> None:
     done = run(bundle, goods, tmp_path / "top.json", "--challenge", challenge.folder, "--json")
     told = json.loads(done.stdout)
