@@ -54,8 +54,13 @@ class Observed:
 
     @property
     def independent(self) -> int:
-        """How many independent parts they show: those of one group count as one."""
+        """How many independent parts they show: those of one group count as one, and none where it is not told."""
         return independent_parts(self.observations)
+
+    @property
+    def unidentified(self) -> tuple[str, ...]:
+        """The pictures of which the folder tells neither part nor group."""
+        return tuple(one.file for one in self.observations if not one.identified)
 
     def across_groups(self) -> tuple[str, ...]:
         """Return the files of the first part that is seen in more than one group, one for each; none without any."""
@@ -135,7 +140,13 @@ def observe(detector: Detector, listed: Sequence[Listed], roi: Roi | None, progr
         seen.append(Seen(part=picture.part, thumbnail=thumbnail(cropped(image, roi))))
         hashes[digest] = picture.file
     observations = tuple(
-        Observation(file=picture.file, part=part, looks=look, group=picture.group)
+        Observation(
+            file=picture.file,
+            part=part,
+            looks=look,
+            group=picture.group,
+            identified=picture.part is not None or picture.group is not None,
+        )
         for picture, part, look in zip(files, distinct_parts(seen), found, strict=True)
     )
     return Observed(listed=len(listed), observations=observations, hashes=hashes, unused=unused)

@@ -49,13 +49,15 @@ _SEVERITY: Final = {Decision.ACCEPT: 0, Decision.CANNOT_JUDGE: 1, Decision.REJEC
 class Observation:
     """One picture of a part, read by the network; ``part`` numbers the distinct part that it shows.
 
-    ``group`` is what the folder says the part belongs to, None where it says nothing.
+    ``group`` is what the folder says the part belongs to, None where it says nothing. ``identified``: the folder tells
+    by a group or a part number which pictures show another part.
     """
 
     file: str
     part: int
     looks: Looks
     group: str | None = None
+    identified: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,9 +147,12 @@ def commission(
 def independent_parts(observations: Iterable[Observation]) -> int:
     """Return how many independent parts pictures show: distinct parts, of which those of one group count as one.
 
-    Groups that a part is seen in count as one as well.
+    Groups that a part is seen in count as one as well. 0 where a picture is not identified: it could show any of the
+    parts again.
     """
     listed = list(observations)
+    if not all(one.identified for one in listed):
+        return 0
     pairs = chain(same([one.part for one in listed]), same([one.group for one in listed]))
     return len(set(linked(len(listed), pairs)))
 

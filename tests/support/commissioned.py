@@ -52,7 +52,7 @@ def add_goods(folder: PictureFolder, count: int = 32) -> PictureFolder:
 
 def add_known_defects(folder: PictureFolder, count: int = 12) -> PictureFolder:
     for part in range(count):
-        folder.add(f"bad-{part}.png", scratched(part), "reject")
+        folder.add(f"bad-{part}.png", scratched(part), "reject", part_id=f"bad-{part}")
     return folder
 
 

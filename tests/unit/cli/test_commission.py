@@ -44,6 +44,7 @@ def test_goods_and_known_defects_become_one_file(bundle, goods, challenge, tmp_p
     assert f"SHA-256 {read_commissioned(out).sha256}" in done.stdout
     assert f'commissioned = "{out}"' in done.stdout
     assert "claims no risk of its own: 47 more independent parts" in done.stderr
+    assert content.origin.challenge.independent == 12
 
 
 def test_pictures_of_one_group_are_one_part_for_a_claim(bundle, tmp_path) -> None:
@@ -60,6 +61,22 @@ def test_pictures_of_one_group_are_one_part_for_a_claim(bundle, tmp_path) -> Non
     assert (content.origin.challenge.parts, content.origin.challenge.independent) == (59, 7)
     assert "the 59 parts with known defects are of 7 groups" in done.stderr
     assert "52 more independent parts" in done.stderr
+
+
+def test_pictures_of_which_nobody_knows_the_part_carry_no_claim(bundle, tmp_path) -> None:
+    folder = PictureFolder(tmp_path / "photos")
+    for part in range(32):
+        folder.add(f"good-{part}.png", networks.part(part), "accept")
+    for part in range(70):
+        told = {"part_id": part} if part else {}
+        folder.add(f"bad-{part}.png", networks.part(500 + part, (part % 7, part % 15, SCRATCH)), "reject", **told)
+    done = run(bundle, folder, tmp_path / "top.json", "--challenge", folder.folder)
+    content = read_commissioned(tmp_path / "top.json").content
+    assert content.lenient
+    assert content.risk_claim is None
+    assert (content.origin.challenge.parts, content.origin.challenge.independent) == (70, 0)
+    assert "1 picture of the known defects tell neither part_id nor group (bad-0.png)" in done.stderr
+    assert '"part_id": "A-17"' in done.stderr
 
 
 def test_copies_of_one_frame_under_many_group_names_are_one_part(bundle, tmp_path) -> None:

@@ -94,7 +94,8 @@ def test_a_live_line_runs_a_commissioned_view_with_enough_known_defects(bundle: 
     for part in range(32):
         folder.add(f"good-{part}.png", networks.part(part), "accept")
     for part in range(59):
-        folder.add(f"bad-{part}.png", networks.part(500 + part, (part % 7, part % 15, SCRATCH)), "reject")
+        picture = networks.part(500 + part, (part % 7, part % 15, SCRATCH))
+        folder.add(f"bad-{part}.png", picture, "reject", part_id=part)
     out = tmp_path / "claimed.json"
     pictures = folder.folder
     done = run("commission", "--bundle", bundle, "--goods", pictures, "--challenge", pictures, "--out", out)

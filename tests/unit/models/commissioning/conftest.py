@@ -33,7 +33,12 @@ class Bench:
 
     def observed(self, pictures: Iterable[np.ndarray], kind: str = "good") -> list[Observation]:
         return [
-            Observation(file=f"{kind}-{part}.png", part=part, looks=looks(self.detector, self.detector.read(picture)))
+            Observation(
+                file=f"{kind}-{part}.png",
+                part=part,
+                looks=looks(self.detector, self.detector.read(picture)),
+                identified=True,
+            )
             for part, picture in enumerate(pictures)
         ]
 
