@@ -10,6 +10,7 @@ from models.bundle import Bundle
 from models.commissioning.commission import CHALLENGE_MIN, CONFIDENCE, GOODS_MIN, RISKS, Commissioning
 from models.commissioning.record import counted
 
+_GOODS: Final = "goods"
 _NAMED: Final = 3
 _NAMES_MAX: Final = 200
 """Characters of names in one remark."""
@@ -17,7 +18,7 @@ _NAMES_MAX: Final = 200
 
 def remarks_on(bundle: Bundle, found: Commissioning, goods: Observed, challenge: Observed) -> Iterator[str]:
     """Yield the remarks, each a sentence of at most 400 characters; they are printed, and kept in the file."""
-    for name, observed in (("goods", goods), ("known defects", challenge)):
+    for name, observed in ((_GOODS, goods), ("known defects", challenge)):
         yield from _on_pictures(name, observed)
     yield from _on_rules(bundle, found, goods, challenge)
     yield from _on_claim(found, goods, challenge)
@@ -32,6 +33,12 @@ def first_unused(unused: dict[str, str]) -> str:
 def _on_pictures(name: str, observed: Observed) -> Iterator[str]:
     if observed.unused:
         yield f"{len(observed.unused)} pictures of the {name} are not used: {first_unused(observed.unused)[:300]}"
+    if trained := observed.trained:
+        less = "the line's own parts may score higher" if name == _GOODS else "they count for no claim of risk"
+        yield (
+            f"the network was trained on {several(len(trained), 'picture')} of the {name} ({_named(trained)}), of "
+            f"which it knows the answers: {less}; show it parts that are new to it"
+        )
     if across := observed.across_groups():
         yield (
             f"pictures of the {name} that stand in different groups show one part ({_named(across)}): frames that are "
@@ -67,7 +74,13 @@ def _on_claim(found: Commissioning, goods: Observed, challenge: Observed) -> Ite
             'image in annotations.json its part, such as "part_id": "A-17", or a "group"'
         )
         return
-    if challenge.independent < challenge.parts:
+    if challenge.trained is None:
+        yield (
+            "the bundle does not tell which photos its network was trained on, so that no risk can be claimed from "
+            "any: train it again with this software"
+        )
+        return
+    if not challenge.trained and challenge.independent < challenge.parts:
         yield (
             f"the {challenge.parts} parts with known defects are of {several(challenge.independent, 'group')}: parts "
             "of one group resemble each other and count as one for a claim of risk"

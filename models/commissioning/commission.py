@@ -50,7 +50,8 @@ class Observation:
     """One picture of a part, read by the network; ``part`` numbers the distinct part that it shows.
 
     ``group`` is what the folder says the part belongs to, None where it says nothing. ``identified``: the folder tells
-    by a group or a part number which pictures show another part.
+    by a group or a part number which pictures show another part. ``trained``: the network was trained on this file;
+    None where the bundle does not tell.
     """
 
     file: str
@@ -58,6 +59,7 @@ class Observation:
     looks: Looks
     group: str | None = None
     identified: bool = False
+    trained: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,16 +147,18 @@ def commission(
 
 
 def independent_parts(observations: Iterable[Observation]) -> int:
-    """Return how many independent parts pictures show: distinct parts, of which those of one group count as one.
+    """Return how many independent parts pictures show, on which a claim of risk may rest.
 
-    Groups that a part is seen in count as one as well. 0 where a picture is not identified: it could show any of the
-    parts again.
+    Distinct parts, of which those of one group count as one, and groups that a part is seen in as well. What the
+    network was trained on counts for nothing, with all of its part and group. 0 where a picture is not identified, as
+    it could show any of the parts again, and where nobody knows what the network was trained on.
     """
     listed = list(observations)
-    if not all(one.identified for one in listed):
+    if not all(one.identified and one.trained is not None for one in listed):
         return 0
-    pairs = chain(same([one.part for one in listed]), same([one.group for one in listed]))
-    return len(set(linked(len(listed), pairs)))
+    units = linked(len(listed), chain(same([one.part for one in listed]), same([one.group for one in listed])))
+    trained = {unit for unit, one in zip(units, listed, strict=True) if one.trained}
+    return len(set(units) - trained)
 
 
 def risk_claim(goods: int, challenge: int) -> RiskClaim | None:
