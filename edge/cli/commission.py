@@ -37,7 +37,7 @@ def commission(
         Path | None, typer.Option("--challenge", metavar="DIR", help="Parts with known defects: a COCO folder.")
     ] = None,
     view: Annotated[
-        str | None, typer.Option("--view", metavar="NAME", help="The view, where there are several.")
+        str | None, typer.Option("--view", metavar="NAME", help="The camera whose view it is: a recipe takes no file without.")
     ] = None,
     roi: RoiOption = None,
     minimum_goods: Annotated[
@@ -71,7 +71,7 @@ def commission(
             network = Network(manifest=loaded.manifest, quantisation=detector.quantisation)
             found = learn_and_prove(network, good.observations, known.observations, accept_below=accept_below)
             origin = _origin(loaded, good, known if challenge else None, view=view, roi=roi)
-            remarks = tuple(remarks_on(loaded, found, good, known))
+            remarks = tuple(remarks_on(loaded, found, good, known, view=view))
             content = recorded(found, origin, detector.embedding_quantisation, remarks)
             stored = write_commissioned(out, content, replace=force)
         except CommissioningRefusedError as error:
@@ -139,7 +139,9 @@ def _print(out: Path, stored: StoredCommissioning, bundle: Path) -> None:
         f"{content.reject_above:.4f}, expected on the part: {places}"
     )
     typer.echo(f"risk claim: {_claimed(content)}")
-    entry = f'camera = "{origin.view or "NAME"}", bundle = "{bundle.resolve()}", commissioned = "{out.resolve()}"'
+    if origin.view is None:
+        return
+    entry = f'camera = "{origin.view}", bundle = "{bundle.resolve()}", commissioned = "{out.resolve()}"'
     typer.echo(f"views = [{{ {entry} }}]")
 
 

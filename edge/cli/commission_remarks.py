@@ -16,12 +16,19 @@ _NAMES_MAX: Final = 200
 """Characters of names in one remark."""
 
 
-def remarks_on(bundle: Bundle, found: Commissioning, goods: Observed, challenge: Observed) -> Iterator[str]:
+def remarks_on(
+    bundle: Bundle, found: Commissioning, goods: Observed, challenge: Observed, *, view: str | None
+) -> Iterator[str]:
     """Yield the remarks, each a sentence of at most 400 characters; they are printed, and kept in the file."""
     for name, observed in ((_GOODS, goods), ("known defects", challenge)):
         yield from _on_pictures(name, observed)
     yield from _on_rules(bundle, found, goods, challenge)
     yield from _on_claim(found, goods, challenge)
+    if view is None:
+        yield (
+            "no view is named: a recipe refuses the file, as it could be any camera's, and only evaluate and pod take "
+            "it; name the camera with --view"
+        )
 
 
 def first_unused(unused: dict[str, str]) -> str:
