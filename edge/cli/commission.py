@@ -37,7 +37,8 @@ def commission(
         Path | None, typer.Option("--challenge", metavar="DIR", help="Parts with known defects: a COCO folder.")
     ] = None,
     view: Annotated[
-        str | None, typer.Option("--view", metavar="NAME", help="The camera whose view it is: a recipe takes no file without.")
+        str | None,
+        typer.Option("--view", metavar="NAME", help="The camera whose view it is: a recipe takes no file without."),
     ] = None,
     roi: RoiOption = None,
     minimum_goods: Annotated[

@@ -56,8 +56,8 @@ def load_recipes(recipes: tuple[Recipe, ...], *, live: bool) -> Recipes:
 
     Raises:
         UnsafeRecipeError: a limit is laxer than its bundle's, a commissioned file is damaged, another view's or laxer
-            than what it proves, or tells no view, a catalogue is wrong or not proved by its limit samples, or a live line would judge
-            without a claimed risk.
+            than what it proves, or tells no view, a catalogue is wrong or not proved by its limit samples, or a live
+            line would judge without a claimed risk.
         RecipeError: a model is too slow for its recipe.
         ModelError: a bundle file is missing or wrong, or does not reproduce its golden outputs on this machine.
     """
