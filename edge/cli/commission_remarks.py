@@ -12,7 +12,7 @@ from models.commissioning.record import counted
 
 _GOODS: Final = "goods"
 _NAMED: Final = 3
-_NAMES_MAX: Final = 200
+_NAMES_MAX: Final = 90
 """Characters of names in one remark."""
 
 

@@ -130,6 +130,17 @@ def test_a_bundle_that_does_not_tell_its_training_carries_no_claim(sorted_parts,
     assert "does not tell which photos its network was trained on" in done.stderr
 
 
+def test_remarks_on_pictures_with_endless_names_still_fit_into_the_file(bundle, goods, tmp_path) -> None:
+    folder = PictureFolder(tmp_path / "long")
+    for part in range(12):
+        told = {"group": f"g{part}"} if part < 2 else {}
+        folder.add(f"{part:0200}.png", networks.part(500 + part // 2, (part // 2, 3, SCRATCH)), "reject", **told)
+    done = run(bundle, goods, tmp_path / "top.json", "--challenge", folder.folder)
+    assert done.exit_code == 0, done.output
+    assert "10 pictures of the known defects tell neither" in done.stderr
+    assert "stand in different groups show one part" in done.stderr
+
+
 def test_copies_of_one_frame_under_many_group_names_are_one_part(bundle, tmp_path) -> None:
     folder = PictureFolder(tmp_path / "copies")
     for part in range(32):
