@@ -28,7 +28,8 @@ class JudgedImage:
     """A listed picture and what the station said of it.
 
     A picture that cannot be read or judged is cannot-judge with ``score`` None. ``latency_ms`` is the time from pixels
-    to verdict, None where there is none; ``mask`` (height x width) marks its defects, None without a mask file.
+    to verdict, None where there is none; ``mask`` (height x width) marks its defects, None without a mask file that can
+    be used; ``mask_fault`` tells why one that is there cannot.
     """
 
     entry: DatasetImage
@@ -38,6 +39,7 @@ class JudgedImage:
     boxes: tuple[Box, ...] = ()
     latency_ms: float | None = None
     mask: NDArray[np.bool_] | None = None
+    mask_fault: str = ""
 
     @property
     def bad(self) -> bool:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from models.bundle.prints import TRAINED_PICTURES
 from tests.support import networks
 
 
@@ -15,5 +16,5 @@ def arithmetic_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def bundle(tmp_path: Path, arithmetic_network: None) -> Path:
-    """Write a bundle of the arithmetic network and return its file."""
-    return tmp_path / networks.write(tmp_path).manifest.file_name
+    """Write a bundle of the arithmetic network, trained on no photo, and return its file."""
+    return tmp_path / networks.write(tmp_path, {TRAINED_PICTURES: []}).manifest.file_name

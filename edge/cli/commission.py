@@ -1,7 +1,6 @@
 """``linegate commission``: what a product's good parts look like at this station, proved on known defects."""
 
 import json as json_format
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -9,26 +8,17 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from edge.cli.commission_remarks import first_unused, remarks_on
 from edge.cli.common import BundleOption, Exit, JsonOption, RoiOption, explained, fail
 from edge.cli.progress import shown
-from edge.core.claims import parts_needed
 from edge.inspector.commissioning import Observed, list_challenge, list_goods, observe, refuse_shared
 from edge.inspector.judging import Roi
 from edge.inspector.station import software_version
-from models.audit.wording import several
 from models.bundle import Bundle, read_bundle
 from models.commissioning import CommissionedFile, CommissioningRefusedError, write_commissioned
-from models.commissioning.commission import (
-    CHALLENGE_MIN,
-    CONFIDENCE,
-    FEWEST_PARTS,
-    GOODS_MIN,
-    RISKS,
-    Commissioning,
-    Network,
-)
+from models.commissioning.commission import FEWEST_PARTS, GOODS_MIN, Network
 from models.commissioning.commission import commission as learn_and_prove
-from models.commissioning.record import VIEW_NAME_MAX, Counts, Origin, counted, recorded
+from models.commissioning.record import VIEW_NAME_MAX, Counts, Origin, recorded
 from models.commissioning.storage import StoredCommissioning, refuse_existing
 from models.detector import Detector
 from models.golden import verify_golden
@@ -47,7 +37,8 @@ def commission(
         Path | None, typer.Option("--challenge", metavar="DIR", help="Parts with known defects: a COCO folder.")
     ] = None,
     view: Annotated[
-        str | None, typer.Option("--view", metavar="NAME", help="The view, where there are several.")
+        str | None,
+        typer.Option("--view", metavar="NAME", help="The camera whose view it is: a recipe takes no file without."),
     ] = None,
     roi: RoiOption = None,
     minimum_goods: Annotated[
@@ -81,7 +72,7 @@ def commission(
             network = Network(manifest=loaded.manifest, quantisation=detector.quantisation)
             found = learn_and_prove(network, good.observations, known.observations, accept_below=accept_below)
             origin = _origin(loaded, good, known if challenge else None, view=view, roi=roi)
-            remarks = tuple(_remarks(loaded, found, good, known))
+            remarks = tuple(remarks_on(loaded, found, good, known, view=view))
             content = recorded(found, origin, detector.embedding_quantisation, remarks)
             stored = write_commissioned(out, content, replace=force)
         except CommissioningRefusedError as error:
@@ -97,7 +88,7 @@ def commission(
 def _refuse_few(goods: Observed, minimum: int) -> None:
     if goods.parts >= minimum:
         return
-    reasons = [f"{len(goods.unused)} cannot be used ({_first(goods.unused)})"] if goods.unused else []
+    reasons = [f"{len(goods.unused)} cannot be used ({first_unused(goods.unused)})"] if goods.unused else []
     if len(goods.observations) > goods.parts:
         reasons.append("several pictures of one part, and frames that are nearly the same, count once")
     raise CommissioningRefusedError(
@@ -105,11 +96,6 @@ def _refuse_few(goods: Observed, minimum: int) -> None:
         + "".join(f"; {reason}" for reason in reasons)
         + ": take pictures of more parts, each laid down anew"
     )
-
-
-def _first(unused: dict[str, str]) -> str:
-    file, reason = next(iter(unused.items()))
-    return reason if file in reason else f"{file}: {reason}"
 
 
 def _origin(
@@ -126,45 +112,6 @@ def _origin(
         goods=goods.described(),
         challenge=challenge.described() if challenge else None,
     )
-
-
-def _remarks(bundle: Bundle, found: Commissioning, goods: Observed, challenge: Observed) -> Iterator[str]:
-    for name, observed in (("goods", goods), ("known defects", challenge)):
-        if observed.unused:
-            yield f"{len(observed.unused)} pictures of the {name} are not used: {_first(observed.unused)[:300]}"
-    if not challenge.observations:
-        yield (
-            "without challenge: no part with a known defect has proved these rules, so that nothing is laxer than the "
-            "bundle (no place is expected, no score lowered); name a folder with --challenge"
-        )
-    elif not found.rules.lenient:
-        yield (
-            f"only {challenge.parts} distinct parts with known defects, {CHALLENGE_MIN} are the fewest: nothing is "
-            "laxer than the bundle (no place is expected, no score lowered)"
-        )
-    if bundle.manifest.output.embedding is None:
-        yield "the bundle's network has no embedding: only offset and limits are set, nothing tells another product"
-    if bundle.manifest.calibration.good_logits is None:
-        yield "the bundle does not tell its own goods' logits: no score offset is set"
-    accepted = counted(found.goods).accept
-    if 2 * accepted < goods.parts:
-        yield f"only {accepted} of {goods.parts} good parts would be accepted: train a bundle with this product"
-    if challenge.independent < challenge.parts:
-        yield (
-            f"the {challenge.parts} parts with known defects are of {several(challenge.independent, 'group')}: parts "
-            "of one group resemble each other and count as one for a claim of risk"
-        )
-    if found.claim is None:
-        yield f"it claims no risk of its own: {_needed(goods, challenge)}"
-
-
-def _needed(goods: Observed, challenge: Observed) -> str:
-    risk = max(RISKS)
-    missing = parts_needed(risk, CONFIDENCE) - challenge.independent
-    needs = [f"{missing} more independent parts with known defects"] if missing > 0 else []
-    if goods.parts < GOODS_MIN:
-        needs.append(f"{GOODS_MIN - goods.parts} more good parts")
-    return f"{' and '.join(needs)} would carry one of {100 * risk:.0f} %"
 
 
 def _summary(out: Path, stored: StoredCommissioning) -> dict[str, Any]:
@@ -193,7 +140,9 @@ def _print(out: Path, stored: StoredCommissioning, bundle: Path) -> None:
         f"{content.reject_above:.4f}, expected on the part: {places}"
     )
     typer.echo(f"risk claim: {_claimed(content)}")
-    entry = f'camera = "{origin.view or "NAME"}", bundle = "{bundle.resolve()}", commissioned = "{out.resolve()}"'
+    if origin.view is None:
+        return
+    entry = f'camera = "{origin.view}", bundle = "{bundle.resolve()}", commissioned = "{out.resolve()}"'
     typer.echo(f"views = [{{ {entry} }}]")
 
 

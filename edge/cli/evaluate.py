@@ -77,7 +77,13 @@ def evaluate(
         float | None, typer.Option("--prior", help="Restate counts where this share of parts is defective.")
     ] = None,
     margin: Annotated[
-        float, typer.Option("--margin", min=0.001, max=0.5, help="More escapes than the incumbent that still pass.")
+        float,
+        typer.Option(
+            "--margin",
+            min=0.001,
+            max=MARGIN,
+            help="More escapes than the incumbent that still pass; smaller is stricter.",
+        ),
     ] = MARGIN,
 ) -> None:
     """Judge every picture as the line would; count escapes, overkill and abstentions. Nothing is refitted.

@@ -79,7 +79,9 @@ def group_bootstrap(
     """Return the percentile interval of a measure when whole groups are drawn anew (Efron 1979), 1000 times.
 
     Parts of one group resemble each other, so that drawing single parts would promise too much. None with fewer than
-    two groups, or where the measure exists in less than half of the draws.
+    two groups, where the measure exists in less than half of the draws, and where all draws give one value (none of 68
+    in error, say): then what was seen does not tell how much groups vary, and an interval of no width would read as
+    certainty.
     """
     names = sorted(records)
     if len(names) < _GROUPS_MIN:
@@ -91,7 +93,7 @@ def group_bootstrap(
         value = measure(drawn)
         if value is not None:
             values.append(value)
-    if 2 * len(values) < _RESAMPLES:
+    if 2 * len(values) < _RESAMPLES or min(values) == max(values):
         return None
     tail = (1.0 - confidence) / 2.0
     return percentile(values, tail), percentile(values, 1.0 - tail)

@@ -14,7 +14,7 @@ from edge.core.dataset import DatasetError, DatasetImage, Truth
 from edge.core.quality import quality_fault
 from edge.inspector.evaluation import ANNOTATIONS, read_dataset
 from edge.inspector.judging import Roi
-from models.bundle.prints import sorted_prints
+from models.bundle.prints import picture_print, sorted_prints, trained_prints
 from models.commissioning.commission import Observation, independent_parts
 from models.commissioning.distinct import Seen, distinct_parts, thumbnail
 from models.commissioning.errors import CommissioningError, CommissioningRefusedError
@@ -54,8 +54,27 @@ class Observed:
 
     @property
     def independent(self) -> int:
-        """How many independent parts they show: those of one group count as one."""
+        """How many independent parts they show: those of one group count as one, and none where it is not told."""
         return independent_parts(self.observations)
+
+    @property
+    def unidentified(self) -> tuple[str, ...]:
+        """The pictures of which the folder tells neither part nor group."""
+        return tuple(one.file for one in self.observations if not one.identified)
+
+    @property
+    def trained(self) -> tuple[str, ...] | None:
+        """The pictures that the network was trained on; None where its bundle does not tell."""
+        if any(one.trained is None for one in self.observations):
+            return None
+        return tuple(one.file for one in self.observations if one.trained)
+
+    def across_groups(self) -> tuple[str, ...]:
+        """Return the files of the first part that is seen in more than one group, one for each; none without any."""
+        files: dict[int, dict[str | None, str]] = {}
+        for one in self.observations:
+            files.setdefault(one.part, {}).setdefault(one.group, one.file)
+        return next((tuple(groups.values()) for groups in files.values() if len(groups) > 1), ())
 
     def described(self) -> PictureSet:
         """Return what the commissioned file says of the folder."""
@@ -67,6 +86,7 @@ class Observed:
             unused=tuple(self.unused)[:NAMED_MAX],
             prints=tuple(sorted_prints(self.hashes)),
             independent=self.independent,
+            trained=None if self.trained is None else self.trained[:NAMED_MAX],
         )
 
 
@@ -106,7 +126,7 @@ def observe(detector: Detector, listed: Sequence[Listed], roi: Roi | None, progr
     files: list[Listed] = []
     seen: list[Seen] = []
     found: list[Looks] = []
-    hashes: dict[str, str] = {}
+    digests: list[str] = []
     unused: dict[str, str] = {}
     for picture in progress(listed):
         try:
@@ -125,12 +145,21 @@ def observe(detector: Detector, listed: Sequence[Listed], roi: Roi | None, progr
         except PictureError as error:
             raise CommissioningError(f"{picture.path}: {error}") from error
         files.append(picture)
-        seen.append(Seen(part=picture.part, group=picture.group, thumbnail=thumbnail(cropped(image, roi))))
-        hashes[digest] = picture.file
+        seen.append(Seen(part=picture.part, thumbnail=thumbnail(cropped(image, roi))))
+        digests.append(digest)
+    learnt = trained_prints(detector.bundle)
     observations = tuple(
-        Observation(file=picture.file, part=part, looks=look, group=picture.group)
-        for picture, part, look in zip(files, distinct_parts(seen), found, strict=True)
+        Observation(
+            file=picture.file,
+            part=part,
+            looks=look,
+            group=picture.group,
+            identified=picture.part is not None or picture.group is not None,
+            trained=None if learnt is None else picture_print(digest) in learnt,
+        )
+        for picture, part, look, digest in zip(files, distinct_parts(seen), found, digests, strict=True)
     )
+    hashes = {digest: picture.file for digest, picture in zip(digests, files, strict=True)}
     return Observed(listed=len(listed), observations=observations, hashes=hashes, unused=unused)
 
 

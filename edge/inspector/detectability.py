@@ -1,6 +1,6 @@
 """What a study of the probability of detection takes from a folder of labelled pictures, judged as the line judges."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -63,11 +63,13 @@ def study_detectability(request: StudyRequest, progress: Progress) -> StudyRepor
     if not bases:
         raise StudyError(f"{folder}: no good picture{' of these groups' if request.only else ''} to draw on")
     judge = line_judge(view)
+    masks: list[str] = []
+    real = tuple(real_defects(folder, pictures, judge, progress, masks.append))
     return run_study(
         bases,
         judge,
-        _provenance(request, replace(dataset, images=tuple(pictures)), len(bases)),
-        real=tuple(real_defects(folder, pictures, judge, progress)),
+        _provenance(request, replace(dataset, images=tuple(pictures)), len(bases), masks),
+        real=real,
         seed=request.seed,
         progress=progress,
     )
@@ -102,19 +104,26 @@ def good_bases(folder: Path, pictures: Iterable[DatasetImage], view: LoadedView)
 
 
 def real_defects(
-    folder: Path, pictures: Sequence[DatasetImage], judge: Judge, progress: Progress
+    folder: Path,
+    pictures: Sequence[DatasetImage],
+    judge: Judge,
+    progress: Progress,
+    mask_fault: Callable[[str], None],
 ) -> Iterator[RealDefect]:
     """Yield the labelled defects that can be measured, with what their picture's verdict was.
 
     Only pictures with a mask and a single labelled defect tell something of that one; those that cannot be read or
-    judged tell nothing.
+    judged tell nothing. A mask that is there and cannot be used is told to ``mask_fault``.
     """
     known = [(entry, box) for entry in pictures if (box := _only_defect(entry)) is not None]
     for done, (entry, box) in enumerate(known):
         progress("real defects", done, len(known))
         try:
             picture = _picture(folder / "images" / entry.file)
-            measured = measure_labelled(picture, _marked(folder, entry, box, picture))
+            mask = read_mask(folder, entry, picture.shape)
+            if mask.fault:
+                mask_fault(mask.fault)
+            measured = measure_labelled(picture, _marked(mask.marks, box, picture))
         except ModelError:  # it cannot be read, or has no mask to be measured by
             continue
         verdict = judged(judge, picture)
@@ -128,7 +137,7 @@ def real_defects(
     progress("real defects", len(known), len(known))
 
 
-def _provenance(request: StudyRequest, pictures: Dataset, bases: int) -> Provenance:
+def _provenance(request: StudyRequest, pictures: Dataset, bases: int, masks: Sequence[str]) -> Provenance:
     view, limits = request.view, request.view.limits
     joined = [name for name, file in (("commissioned", view.commissioned), ("with catalogue", view.catalogue)) if file]
     judge = ", ".join([view.bundle.label, *joined])
@@ -140,6 +149,8 @@ def _provenance(request: StudyRequest, pictures: Dataset, bases: int) -> Provena
             f"The network was trained on {len(trained)} of the {len(pictures.images)} pictures used here: it knows "
             "these parts, and finds more on them than on parts that it never saw."
         )
+    if masks:
+        warnings.append(f"{len(masks)} masks cannot be used, so that their defects are not measured: {masks[0]}.")
     return Provenance(
         judge=f"{judge}, accept below {limits.accept_below:.4f}, reject above {limits.reject_above:.4f}",
         bases=f"{bases} good pictures of {request.data.resolve().name}{of_groups}",
@@ -152,14 +163,13 @@ def _only_defect(entry: DatasetImage) -> LabelledBox | None:
     return defects[0] if entry.truth == "reject" and len(defects) == 1 else None
 
 
-def _marked(folder: Path, entry: DatasetImage, box: LabelledBox, picture: Image) -> NDArray[np.bool_]:
+def _marked(marks: NDArray[np.bool_] | None, box: LabelledBox, picture: Image) -> NDArray[np.bool_]:
     """Return what the mask marks in a box, empty where there is no mask."""
-    mask = read_mask(folder, entry, picture.shape[:2])
     inside = np.zeros(picture.shape[:2], np.bool_)
-    if mask is not None:
+    if marks is not None:
         left, top = max(round(box.x) - _ROUNDING, 0), max(round(box.y) - _ROUNDING, 0)
         right, bottom = round(box.x + box.width) + _ROUNDING, round(box.y + box.height) + _ROUNDING
-        inside[top:bottom, left:right] = mask[top:bottom, left:right]
+        inside[top:bottom, left:right] = marks[top:bottom, left:right]
     return inside
 
 

@@ -7,6 +7,7 @@ import hashlib
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -31,6 +32,14 @@ from models.evaluation import JudgedImage
 from models.preprocess import cropped
 
 ANNOTATIONS: Final = "annotations.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Mask:
+    """What a mask file marks (height x width), None without one; ``fault`` tells why one that is there is not used."""
+
+    marks: NDArray[np.bool_] | None = None
+    fault: str = ""
 
 
 def read_dataset(folder: Path, group_field: str | None) -> Dataset:
@@ -86,7 +95,7 @@ def judge_again(
         except CameraError:
             continue  # it was there a moment ago: the first judgement stands
         view = view_of(entry, views)
-        again = [_judge(jittered(picture, entry.file, shot), entry, view, None) for shot in range(times)]
+        again = [_judge(jittered(picture, entry.file, shot), entry, view, Mask()) for shot in range(times)]
         yield Shots(
             name=entry.file,
             bad=image.bad,
@@ -135,9 +144,7 @@ def _read(folder: Path, entry: DatasetImage) -> Image:
     return read_image(folder / "images" / entry.file, ImageLimits())
 
 
-def _judge(
-    image: NDArray[np.uint8], entry: DatasetImage, view: LoadedView, mask: NDArray[np.bool_] | None
-) -> JudgedImage:
+def _judge(image: NDArray[np.uint8], entry: DatasetImage, view: LoadedView, mask: Mask) -> JudgedImage:
     started_ns = time.monotonic_ns()
     found = examine(
         image, camera=view.camera, judge=view.detector, quality=view.quality, limits=view.limits, roi=view.roi
@@ -150,14 +157,21 @@ def _judge(
         score=verdict.score,
         boxes=found.judgement.boxes,
         latency_ms=(time.monotonic_ns() - started_ns) / NS_PER_MS,
-        mask=mask,
+        mask=mask.marks,
+        mask_fault=mask.fault,
     )
 
 
-def read_mask(folder: Path, entry: DatasetImage, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
-    """Return the mask of a picture's defects where the folder holds one of the picture's size."""
+def read_mask(folder: Path, entry: DatasetImage, shape: tuple[int, ...]) -> Mask:
+    """Return the mask of a picture's defects; ``shape`` begins with the picture's height and width."""
     file = (folder / "masks" / entry.file).with_suffix(".png")
     if not file.is_file():
-        return None
-    mask = cv2.imread(str(file), cv2.IMREAD_GRAYSCALE)
-    return None if mask is None or mask.shape != shape else mask > 0
+        return Mask()
+    marks = cv2.imread(str(file), cv2.IMREAD_GRAYSCALE)
+    name = f"masks/{file.relative_to(folder / 'masks')}"
+    if marks is None:
+        return Mask(fault=f"{name} cannot be read")
+    if marks.shape != shape[:2]:
+        (height, width), (rows, columns) = marks.shape, shape[:2]
+        return Mask(fault=f"{name} has {width} x {height} pixels, its picture {columns} x {rows}")
+    return Mask(marks=marks > 0)

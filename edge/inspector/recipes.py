@@ -20,6 +20,10 @@ LATENCY_RUNS: Final = 3
 LATENCY_WIDTH: Final = 1920
 LATENCY_HEIGHT: Final = 1080
 
+_VIEWLESS: Final = (
+    "it was commissioned without the name of a view, so that nothing tells which camera's pictures set it: commission "
+    "this camera's view again with"
+)
 _LAXER: Final = (
     "it accepts blemishes that the bundle does not, so that no claimed risk covers them, which a live line refuses: "
     "opt in with allow_provisional = true"
@@ -52,8 +56,8 @@ def load_recipes(recipes: tuple[Recipe, ...], *, live: bool) -> Recipes:
 
     Raises:
         UnsafeRecipeError: a limit is laxer than its bundle's, a commissioned file is damaged, another view's or laxer
-            than what it proves, a catalogue is wrong or not proved by its limit samples, or a live line would judge
-            without a claimed risk.
+            than what it proves, or tells no view, a catalogue is wrong or not proved by its limit samples, or a live
+            line would judge without a claimed risk.
         RecipeError: a model is too slow for its recipe.
         ModelError: a bundle file is missing or wrong, or does not reproduce its golden outputs on this machine.
     """
@@ -113,6 +117,8 @@ def _load_view(recipe: Recipe, view: View, shelf: Shelf, *, live: bool) -> Loade
         roi=view.roi,
     )
     loaded = load_view(files, shelf, view.limits, place=place)
+    if loaded.commissioned is not None and loaded.commissioned.content.origin.view is None:
+        raise UnsafeRecipeError(f"{place}{view.commissioned}: {_VIEWLESS} --view {view.camera}")
     if live and loaded.claim is None and not recipe.allow_provisional:
         raise UnsafeRecipeError(f"{place}{_unclaimed(view, loaded)}")
     _refuse_slow(place, recipe, loaded)

@@ -207,6 +207,12 @@ def _evidence_itself(evidence: Evidence) -> Iterator[Reason]:
             text=f"{failed} of {len(evidence.images)} pictures could not be read or judged; they count as cannot "
             "judge. The list of pictures names them.",
         )
+    if masks := [image.mask_fault for image in evidence.images if image.mask_fault]:
+        yield Reason(
+            weight=Weight.OPEN,
+            text=f"{len(masks)} masks cannot be used ({_first(masks)}): boxes stand for them where defects are "
+            "counted as found. Correct the files.",
+        )
     for repeats in evidence.repeats:
         how = "shot again" if repeats.source == "repeated" else "shifted, lit or noised a little"
         hidden = repeats.hidden_escapes

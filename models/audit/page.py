@@ -94,7 +94,7 @@ def _answer(audit: Audit) -> Html:
 
 def _tiles(audit: Audit) -> Html:
     rates, interval = audit.rates, audit.auroc_interval
-    spread = f"{interval[0]:.3f} to {interval[1]:.3f}" if interval else "no two groups"
+    spread = f"{interval[0]:.3f} to {interval[1]:.3f}" if interval else "cannot be told"
     return Html(
         '<div class="tiles">'
         + _rate_tile("Escapes", rates["escape"], "defective parts accepted")
@@ -161,7 +161,8 @@ def _definitions() -> Html:
                 "Parts are counted, not pictures: views of one part share its verdict, and the worst view decides. A "
                 "picture that cannot be read counts as cannot judge and stays in every denominator. Intervals in "
                 "tables are Clopper-Pearson at 95 %; they take parts as independent, which parts of one group are not: "
-                "the group bootstrap in metrics.json is the wider truth. Scores are calibrated defect probabilities; "
+                "the group bootstrap in metrics.json is the wider truth; it is null where no draw differs, as with no "
+                "error at all, which is not certainty. Scores are calibrated defect probabilities; "
                 "AUROC is the chance that a defective picture scores above a good one. Limits are those in force and "
                 "were not fitted here.",
                 "note",

@@ -6,8 +6,9 @@ from edge.core.policy import judge_view
 from edge.core.types import Decision, ViewJudgement
 from models.bundle import Bundle
 from models.bundle.manifest import RiskClaim
+from models.bundle.prints import trained_prints
 from models.commissioning.commission import CHALLENGE_MIN, risk_claim
-from models.commissioning.record import CommissionedFile
+from models.commissioning.record import CommissionedFile, PictureSet
 from models.preprocess import Region
 
 
@@ -21,7 +22,7 @@ def refusals(content: CommissionedFile, bundle: Bundle, *, camera: str, roi: Reg
             f"its limits ({content.accept_below:.4f}, {content.reject_above:.4f}) are laxer than the bundle's "
             f"({bounds.accept_below:.4f}, {bounds.reject_above:.4f}): commission the view again"
         )
-    yield from _proved(content)
+    yield from _proved(content, bundle)
 
 
 def claim_in_force(content: CommissionedFile, bundle: Bundle) -> RiskClaim | None:
@@ -58,7 +59,7 @@ def _fits(content: CommissionedFile, bundle: Bundle) -> Iterator[str]:
         yield "it was made with another embedding than the bundle's: commission the view again"
 
 
-def _proved(content: CommissionedFile) -> Iterator[str]:
+def _proved(content: CommissionedFile, bundle: Bundle) -> Iterator[str]:
     """Yield where the rules are laxer than what the file's own challenge results allow."""
     results = content.results.challenge
     parts = len({result.part for result in results})
@@ -79,11 +80,24 @@ def _proved(content: CommissionedFile) -> Iterator[str]:
         )
     if not content.lenient and (content.offset < 0.0 or content.reference is not None):
         yield "it lowers scores without known defects that prove it: commission the view again with challenge parts"
-    challenge = content.origin.challenge
-    told = challenge.independent if challenge else None
-    independent = parts if told is None else min(told, parts)
-    if content.risk_claim is not None and content.risk_claim != risk_claim(content.origin.goods.parts, independent):
-        yield f"{independent} known defects do not carry the risk that it claims: commission the view again"
+    if content.risk_claim is None:
+        return
+    independent = min(parts, _independent(content.origin.challenge, bundle))
+    if content.risk_claim != risk_claim(content.origin.goods.parts, independent):
+        yield (
+            f"{independent} independent known defects, which the network was not trained on, do not carry the risk "
+            "that it claims: commission the view again"
+        )
+
+
+def _independent(challenge: PictureSet | None, bundle: Bundle) -> int:
+    """Return how many parts a claim may rest on: as told, and no more than there are different, unlearnt pictures."""
+    trained = trained_prints(bundle)
+    if challenge is None or challenge.independent is None or challenge.prints is None:
+        return 0
+    if challenge.trained is None or trained is None:
+        return 0
+    return min(challenge.independent, len(set(challenge.prints) - trained))
 
 
 def _shown(roi: Region | None) -> str:

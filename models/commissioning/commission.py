@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Final
 
 import numpy as np
@@ -11,6 +12,7 @@ from edge.core.claims import accept_rank
 from edge.core.policy import judge_view
 from edge.core.types import Decision, Limits, ViewJudgement
 from models.bundle.manifest import Manifest, RiskClaim
+from models.commissioning.distinct import linked, same
 from models.commissioning.errors import CommissioningError, CommissioningRefusedError
 from models.commissioning.judge import Looks, Opinion, opinion
 from models.commissioning.reference import Good, Reference, learn_reference, raised
@@ -47,13 +49,17 @@ _SEVERITY: Final = {Decision.ACCEPT: 0, Decision.CANNOT_JUDGE: 1, Decision.REJEC
 class Observation:
     """One picture of a part, read by the network; ``part`` numbers the distinct part that it shows.
 
-    ``group`` is what the folder says the part belongs to, None where it says nothing.
+    ``group`` is what the folder says the part belongs to, None where it says nothing. ``identified``: the folder tells
+    by a group or a part number which pictures show another part. ``trained``: the network was trained on this file;
+    None where the bundle does not tell.
     """
 
     file: str
     part: int
     looks: Looks
     group: str | None = None
+    identified: bool = False
+    trained: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,8 +147,18 @@ def commission(
 
 
 def independent_parts(observations: Iterable[Observation]) -> int:
-    """Return how many independent parts pictures show: distinct parts, of which those of one group count as one."""
-    return len({(one.group is None, one.part if one.group is None else one.group) for one in observations})
+    """Return how many independent parts pictures show, on which a claim of risk may rest.
+
+    Distinct parts, of which those of one group count as one, and groups that a part is seen in as well. What the
+    network was trained on counts for nothing, with all of its part and group. 0 where a picture is not identified, as
+    it could show any of the parts again, and where nobody knows what the network was trained on.
+    """
+    listed = list(observations)
+    if not all(one.identified and one.trained is not None for one in listed):
+        return 0
+    units = linked(len(listed), chain(same([one.part for one in listed]), same([one.group for one in listed])))
+    trained = {unit for unit, one in zip(units, listed, strict=True) if one.trained}
+    return len(set(units) - trained)
 
 
 def risk_claim(goods: int, challenge: int) -> RiskClaim | None:

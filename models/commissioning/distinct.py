@@ -1,7 +1,8 @@
 """Which pictures show distinct parts: by their part numbers, and never where two frames are nearly the same; pure."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 import cv2
@@ -20,7 +21,6 @@ class Seen:
     """A picture by which parts are told apart; ``part`` is None where it is a part of its own."""
 
     part: str | None
-    group: str | None
     thumbnail: Thumbnail
 
 
@@ -33,10 +33,16 @@ def thumbnail(image: NDArray[np.uint8]) -> Thumbnail:
 def distinct_parts(pictures: Sequence[Seen]) -> list[int]:
     """Return the number, from 0, of the distinct part that each picture shows.
 
-    Pictures with one part number show one part. So do pictures of one group whose thumbnails are nearly the same,
-    whatever their numbers say, and all that such pairs link.
+    Pictures with one part number show one part. So do pictures whose thumbnails are nearly the same, whatever their
+    numbers and groups say, and all that such pairs link: a copy of a frame, under any name, is no further part. Frames
+    of two parts that are that alike count once too, which claims less, never more.
     """
-    parent = list(range(len(pictures)))
+    return linked(len(pictures), chain(same([picture.part for picture in pictures]), _alike(pictures)))
+
+
+def linked(count: int, pairs: Iterable[tuple[int, int]]) -> list[int]:
+    """Return for each of ``count`` things the number, from 0, of the set that the pairs link it to."""
+    parent = list(range(count))
 
     def root(index: int) -> int:
         while parent[index] != index:
@@ -44,17 +50,28 @@ def distinct_parts(pictures: Sequence[Seen]) -> list[int]:
             index = parent[index]
         return index
 
-    first: dict[str, int] = {}
-    groups: dict[str | None, list[int]] = {}
-    for index, picture in enumerate(pictures):
-        if picture.part is not None:
-            parent[root(index)] = root(first.setdefault(picture.part, index))
-        members = groups.setdefault(picture.group, [])
-        if members:
-            others = np.stack([pictures[member].thumbnail for member in members])
-            differences = np.abs(others - picture.thumbnail).mean(axis=(1, 2))
-            for member in np.flatnonzero(differences < SAME_BELOW):
-                parent[root(index)] = root(members[int(member)])
-        members.append(index)
+    for one, other in pairs:
+        parent[root(one)] = root(other)
     numbers: dict[int, int] = {}
-    return [numbers.setdefault(root(index), len(numbers)) for index in range(len(pictures))]
+    return [numbers.setdefault(root(index), len(numbers)) for index in range(count)]
+
+
+def same(labels: Sequence[Hashable | None]) -> Iterator[tuple[int, int]]:
+    """Yield the pairs that link things of one label; those without any are linked to nothing."""
+    first: dict[Hashable, int] = {}
+    for index, label in enumerate(labels):
+        if label is not None:
+            yield index, first.setdefault(label, index)
+
+
+def _alike(pictures: Sequence[Seen]) -> Iterator[tuple[int, int]]:
+    """Yield the pairs of pictures whose thumbnails are nearly the same."""
+    if not pictures:
+        return
+    thumbnails = np.stack([picture.thumbnail for picture in pictures])
+    means = thumbnails.mean(axis=(1, 2))
+    for index, mean in enumerate(means):
+        # Means differ by no more than the pictures do: few are left to compare.
+        near = np.flatnonzero(np.abs(means[:index] - mean) <= SAME_BELOW)
+        differences = np.abs(thumbnails[near] - thumbnails[index]).mean(axis=(1, 2))
+        yield from ((index, int(other)) for other in near[differences < SAME_BELOW])

@@ -51,8 +51,8 @@ class _Part(BaseModel):
 class PictureSet(_Part):
     """The pictures of one folder: listed, used (readable, and good enough to be judged), and distinct parts among them.
 
-    ``independent`` counts the parts on which a claim may rest, those of one group as one; None in older files, in which
-    every distinct part counted.
+    ``independent`` counts the parts on which a claim may rest (:func:`independent_parts`), ``trained`` names the
+    pictures that the network was trained on, None where the bundle does not tell; without both nothing is claimed.
     ``sha256`` is over the sorted hashes of the files used, ``prints`` are those of each (:mod:`models.bundle.prints`;
     None in files written before there were any); ``unused`` names those that were not.
     """
@@ -64,6 +64,7 @@ class PictureSet(_Part):
     unused: Annotated[tuple[File, ...], Field(max_length=NAMED_MAX)]
     prints: tuple[Print, ...] | None = None
     independent: Count | None = None
+    trained: Annotated[tuple[File, ...], Field(max_length=NAMED_MAX)] | None = None
 
 
 class StoredReference(_Part):

@@ -4,6 +4,8 @@ import hashlib
 import json
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from click.testing import Result
 from typer.testing import CliRunner
@@ -84,6 +86,24 @@ def test_a_bundle_that_lets_more_pass_than_its_incumbent_is_refused_and_reported
     assert "Keep the incumbent" in done.stderr
     assert "Not releasable" in (out / "report.html").read_text()
     assert evaluate("--bundle", strict, "--data", data, "--incumbent", lax).exit_code == 0
+
+
+def test_a_margin_may_be_stricter_than_the_usual_one_and_never_laxer(data: Path, tmp_path: Path) -> None:
+    strict, lax = bundle(tmp_path), bundle(tmp_path, accept_below=0.9999, reject_above=0.99999)
+    refused = evaluate("--bundle", lax, "--data", data, "--incumbent", strict, "--margin", 0.5)
+    assert refused.exit_code == 2
+    assert "--margin" in refused.stderr
+    assert "0.05" in refused.stderr
+
+
+def test_masks_that_cannot_be_used_are_named(data: Path, tmp_path: Path) -> None:
+    (data / "masks").mkdir()
+    (data / "masks" / "9.png").write_bytes(b"no picture")
+    cv2.imwrite(str(data / "masks" / "10.png"), np.zeros((7, 5), np.uint8))
+    done = evaluate("--bundle", bundle(tmp_path), "--data", data)
+    assert done.exit_code == 0
+    unreadable, other = "masks/9.png cannot be read", "masks/10.png has 5 x 7 pixels, its picture 256 x 128"
+    assert f"2 masks cannot be used ({unreadable}, {other})" in done.stdout
 
 
 def test_an_incumbent_of_another_product_is_no_incumbent(data: Path, tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def add_goods(folder: PictureFolder, count: int = 32) -> PictureFolder:
 
 def add_known_defects(folder: PictureFolder, count: int = 12) -> PictureFolder:
     for part in range(count):
-        folder.add(f"bad-{part}.png", scratched(part), "reject")
+        folder.add(f"bad-{part}.png", scratched(part), "reject", part_id=f"bad-{part}")
     return folder
 
 
@@ -62,10 +62,11 @@ def run(*given: object) -> Result:
 
 
 def commissioned_file(folder: Path, bundle: Path, *given: object) -> Path:
-    """Commission a view with 32 goods and 12 known defects; the pictures lie in ``folder/pictures``."""
+    """Commission the view of camera top with 32 goods and 12 known defects; they lie in ``folder/pictures``."""
     pictures = add_known_defects(add_goods(PictureFolder(folder / "pictures"))).folder
     out = folder / "top.json"
-    done = run("commission", "--bundle", bundle, "--goods", pictures, "--challenge", pictures, "--out", out, *given)
+    sets = "--goods", pictures, "--challenge", pictures
+    done = run("commission", "--bundle", bundle, *sets, "--out", out, "--view", "top", *given)
     assert done.exit_code == 0, done.output
     return out
 

@@ -1,5 +1,6 @@
 """``linegate commission``: pictures in, one file out, or a refusal that says why."""
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from click.testing import Result
 
+from models.bundle.prints import TRAINED_PICTURES, sorted_prints
 from models.commissioning import read_commissioned
 from tests.support import networks
 from tests.support.commissioned import SCRATCH, SLOT, add_goods, add_known_defects
@@ -44,6 +46,7 @@ def test_goods_and_known_defects_become_one_file(bundle, goods, challenge, tmp_p
     assert f"SHA-256 {read_commissioned(out).sha256}" in done.stdout
     assert f'commissioned = "{out}"' in done.stdout
     assert "claims no risk of its own: 47 more independent parts" in done.stderr
+    assert content.origin.challenge.independent == 12
 
 
 def test_pictures_of_one_group_are_one_part_for_a_claim(bundle, tmp_path) -> None:
@@ -60,6 +63,98 @@ def test_pictures_of_one_group_are_one_part_for_a_claim(bundle, tmp_path) -> Non
     assert (content.origin.challenge.parts, content.origin.challenge.independent) == (59, 7)
     assert "the 59 parts with known defects are of 7 groups" in done.stderr
     assert "52 more independent parts" in done.stderr
+
+
+def test_pictures_of_which_nobody_knows_the_part_carry_no_claim(bundle, tmp_path) -> None:
+    folder = PictureFolder(tmp_path / "photos")
+    for part in range(32):
+        folder.add(f"good-{part}.png", networks.part(part), "accept")
+    for part in range(70):
+        told = {"part_id": part} if part else {}
+        folder.add(f"bad-{part}.png", networks.part(500 + part, (part % 7, part % 15, SCRATCH)), "reject", **told)
+    done = run(bundle, folder, tmp_path / "top.json", "--challenge", folder.folder)
+    content = read_commissioned(tmp_path / "top.json").content
+    assert content.lenient
+    assert content.risk_claim is None
+    assert (content.origin.challenge.parts, content.origin.challenge.independent) == (70, 0)
+    assert "1 picture of the known defects tell neither part_id nor group (bad-0.png)" in done.stderr
+    assert '"part_id": "A-17"' in done.stderr
+
+
+@pytest.fixture
+def sorted_parts(tmp_path: Path) -> PictureFolder:
+    """Make a folder of 32 goods and 61 known defects that would carry a claim: of 61 parts, in 61 groups."""
+    folder = PictureFolder(tmp_path / "parts")
+    for part in range(32):
+        folder.add(f"good-{part}.png", networks.part(part), "accept")
+    for part in range(61):
+        picture = networks.part(500 + part, (part % 7, part % 15, SCRATCH))
+        folder.add(f"bad-{part}.png", picture, "reject", group=f"g{part}")
+    return folder
+
+
+def trained_on(tmp_path: Path, folder: PictureFolder, *files: str) -> Path:
+    """Write a bundle whose network was trained on these pictures."""
+    digests = [hashlib.sha256((folder.folder / "images" / file).read_bytes()).hexdigest() for file in files]
+    (tmp_path / "trained").mkdir()
+    written = networks.write(tmp_path / "trained", {TRAINED_PICTURES: sorted_prints(digests)})
+    return tmp_path / "trained" / written.manifest.file_name
+
+
+def test_what_the_network_was_trained_on_counts_for_no_claim_and_is_named(sorted_parts, tmp_path) -> None:
+    bundle = trained_on(tmp_path, sorted_parts, "good-3.png", "bad-5.png", "bad-6.png", "bad-7.png")
+    done = run(bundle, sorted_parts, tmp_path / "top.json", "--challenge", sorted_parts.folder)
+    content = read_commissioned(tmp_path / "top.json").content
+    assert content.lenient
+    assert content.risk_claim is None
+    assert content.origin.goods.trained == ("good-3.png",)
+    assert content.origin.challenge.trained == ("bad-5.png", "bad-6.png", "bad-7.png")
+    assert "trained on 1 picture of the goods (good-3.png)" in done.stderr
+    assert "trained on 3 pictures of the known defects (bad-5.png, bad-6.png, bad-7.png)" in done.stderr
+    assert "1 more independent parts with known defects would carry" in done.stderr
+
+
+def test_the_others_still_carry_a_claim_unless_they_are_of_the_same_group(sorted_parts, tmp_path) -> None:
+    sorted_parts.add("twin.png", networks.part(700, (5, 5, SCRATCH)), "reject", group="g9")
+    bundle = trained_on(tmp_path, sorted_parts, "bad-9.png")
+    run(bundle, sorted_parts, tmp_path / "top.json", "--challenge", sorted_parts.folder)
+    claim = read_commissioned(tmp_path / "top.json").content.risk_claim
+    assert claim is not None
+    assert (claim.escape_upper, claim.defective_parts) == (0.05, 60)
+
+
+def test_a_bundle_that_does_not_tell_its_training_carries_no_claim(sorted_parts, tmp_path) -> None:
+    bundle = tmp_path / networks.write(tmp_path).manifest.file_name
+    done = run(bundle, sorted_parts, tmp_path / "top.json", "--challenge", sorted_parts.folder)
+    assert read_commissioned(tmp_path / "top.json").content.risk_claim is None
+    assert "does not tell which photos its network was trained on" in done.stderr
+
+
+def test_remarks_on_pictures_with_endless_names_still_fit_into_the_file(bundle, goods, tmp_path) -> None:
+    folder = PictureFolder(tmp_path / "long")
+    for part in range(12):
+        told = {"group": f"g{part}"} if part < 2 else {}
+        folder.add(f"{part:0200}.png", networks.part(500 + part // 2, (part // 2, 3, SCRATCH)), "reject", **told)
+    done = run(bundle, goods, tmp_path / "top.json", "--challenge", folder.folder)
+    assert done.exit_code == 0, done.output
+    assert "10 pictures of the known defects tell neither" in done.stderr
+    assert "stand in different groups show one part" in done.stderr
+
+
+def test_copies_of_one_frame_under_many_group_names_are_one_part(bundle, tmp_path) -> None:
+    folder = PictureFolder(tmp_path / "copies")
+    for part in range(32):
+        folder.add(f"good-{part}.png", networks.part(part), "accept")
+    scratched, again = (networks.part(seed, (3, 3, SCRATCH)) for seed in (500, 501))
+    for copy in range(60):
+        folder.add(f"bad-{copy}.png", again if copy == 59 else scratched, "reject", group=f"g{copy}")
+    for part in range(9):
+        folder.add(f"more-{part}.png", networks.part(600 + part, (part % 7, part, SCRATCH)), "reject", group=f"m{part}")
+    done = run(bundle, folder, tmp_path / "top.json", "--challenge", folder.folder)
+    content = read_commissioned(tmp_path / "top.json").content
+    assert content.risk_claim is None
+    assert (content.origin.challenge.parts, content.origin.challenge.independent) == (11, 11)
+    assert "stand in different groups show one part (bad-0.png, bad-1.png" in done.stderr
 
 
 def test_json_is_all_that_a_program_reads(bundle, goods, challenge, tmp_path) -> None:

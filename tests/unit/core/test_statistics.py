@@ -87,6 +87,12 @@ def test_the_bootstrap_draws_groups() -> None:
     assert group_bootstrap(records, lambda _drawn: None) is None
 
 
+@pytest.mark.parametrize("value", [0.0, 0.1, 1.0])
+def test_groups_that_do_not_differ_give_no_interval_of_no_width(value: float) -> None:
+    records = {name: [value] * 7 for name in "abcdefg"}
+    assert group_bootstrap(records, lambda drawn: math.fsum(drawn) / len(drawn)) is None
+
+
 def test_percentiles_interpolate() -> None:
     assert percentile([3.0, 1.0, 2.0], 0.5) == 2.0
     assert percentile([1.0, 2.0], 0.99) == pytest.approx(1.99)

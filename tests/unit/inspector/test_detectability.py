@@ -61,7 +61,11 @@ def test_real_defects_are_those_that_can_be_measured_and_told_apart(bundle: Path
     folder = defects(PictureFolder(tmp_path / "set").add("good.png", specks(), "accept", group="g")).folder
     pictures = read_dataset(folder, None).images
     told: list[tuple[str, int, int]] = []
-    [found] = real_defects(folder, pictures, line_judge(view(bundle)), lambda *one: told.append(one))
+    cv2.imwrite(str(folder / "masks" / "bare.png"), np.zeros((9, 8), np.uint8))
+    faults: list[str] = []
+    judge = line_judge(view(bundle))
+    [found] = real_defects(folder, pictures, judge, lambda *one: told.append(one), faults.append)
+    assert faults == ["masks/bare.png has 8 x 9 pixels, its picture 256 x 128"]
     assert found.kind == "scratch"
     assert found.size == pytest.approx(np.hypot(19, 9) + 1)
     assert 0.2 < found.contrast < 0.3

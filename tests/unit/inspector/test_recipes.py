@@ -67,6 +67,16 @@ def test_a_view_that_is_cut_otherwise_is_refused(bundle: Path, commissioned: Pat
         load(bundle, commissioned, **changes)
 
 
+def test_a_file_that_tells_no_view_is_refused_whatever_the_camera(bundle: Path, tmp_path: Path) -> None:
+    commissioned_file(tmp_path, bundle)
+    goods, out = tmp_path / "pictures", tmp_path / "any.json"
+    done = run("commission", "--bundle", bundle, "--goods", goods, "--out", out)
+    assert "no view is named: a recipe refuses the file" in done.stderr
+    assert "views = [" not in done.stdout
+    with pytest.raises(UnsafeRecipeError, match=r"view top: .*any\.json: .*again with --view top"):
+        load(bundle, out)
+
+
 def test_another_bundle_s_file_is_refused(bundle: Path, commissioned: Path, tmp_path: Path) -> None:
     (tmp_path / "newer").mkdir()
     newer = tmp_path / "newer" / networks.write(tmp_path / "newer", version=4).manifest.file_name
@@ -94,10 +104,12 @@ def test_a_live_line_runs_a_commissioned_view_with_enough_known_defects(bundle: 
     for part in range(32):
         folder.add(f"good-{part}.png", networks.part(part), "accept")
     for part in range(59):
-        folder.add(f"bad-{part}.png", networks.part(500 + part, (part % 7, part % 15, SCRATCH)), "reject")
+        picture = networks.part(500 + part, (part % 7, part % 15, SCRATCH))
+        folder.add(f"bad-{part}.png", picture, "reject", part_id=part)
     out = tmp_path / "claimed.json"
     pictures = folder.folder
-    done = run("commission", "--bundle", bundle, "--goods", pictures, "--challenge", pictures, "--out", out)
+    sets = "--goods", pictures, "--challenge", pictures
+    done = run("commission", "--bundle", bundle, *sets, "--out", out, "--view", "top")
     assert "at most 5 % of defective parts accepted" in done.stdout
     with pytest.raises(UnsafeRecipeError, match="provisional"):
         load(bundle, None, live=True)

@@ -89,6 +89,18 @@ def test_views_of_a_part_count_once_and_the_worst_decides() -> None:
     assert len(report["per_image"]) == 4
 
 
+def test_no_escape_at_all_is_no_certainty() -> None:
+    report = evaluate_dataset([judged("reject", Decision.REJECT, group=f"g{part % 7}") for part in range(68)], LIMITS)
+    escape, catch = report["rates"]["escape"], report["rates"]["catch"]
+    assert (escape["count"], escape["n"], escape["group_bootstrap95"], catch["group_bootstrap95"]) == (
+        0,
+        68,
+        None,
+        None,
+    )
+    assert escape["ci95"] == pytest.approx((0.0, 0.0528), abs=1e-4)
+
+
 def test_a_side_without_parts_has_no_rates() -> None:
     report = evaluate_dataset([judged("accept", Decision.ACCEPT)], LIMITS)
     assert report["rates"]["escape"] == {

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from models.bundle import Bundle
+from models.bundle.prints import TRAINED_PICTURES
 from models.commissioning.commission import Network, Observation
 from models.commissioning.judge import looks
 from models.detector import Detector
@@ -21,7 +22,7 @@ def _arithmetic(arithmetic_network: None) -> None:
 
 @pytest.fixture
 def bundle(tmp_path: Path) -> Bundle:
-    return networks.write(tmp_path)
+    return networks.write(tmp_path, {TRAINED_PICTURES: []})
 
 
 class Bench:
@@ -33,7 +34,13 @@ class Bench:
 
     def observed(self, pictures: Iterable[np.ndarray], kind: str = "good") -> list[Observation]:
         return [
-            Observation(file=f"{kind}-{part}.png", part=part, looks=looks(self.detector, self.detector.read(picture)))
+            Observation(
+                file=f"{kind}-{part}.png",
+                part=part,
+                looks=looks(self.detector, self.detector.read(picture)),
+                identified=True,
+                trained=False,
+            )
             for part, picture in enumerate(pictures)
         ]
 

@@ -1,16 +1,22 @@
 """A station judges by a commissioned file only where it belongs and where its own results allow it."""
 
+import json
+
 import pytest
 
 from models.bundle import Bundle
 from models.bundle.manifest import RiskClaim
+from models.bundle.prints import TRAINED_PICTURES
 from models.commissioning import CommissionedFile, claim_in_force, refusals
 from models.commissioning.commission import commission
 from models.commissioning.record import Origin, PictureSet, recorded
 from tests.support.commissioned import SLOT
 from tests.unit.models.commissioning.conftest import Bench
 
-PICTURES = PictureSet(pictures=40, used=40, parts=40, sha256="a" * 64, unused=())
+PRINTS = tuple(f"{number:016x}" for number in range(100))
+PICTURES = PictureSet(
+    pictures=100, used=100, parts=100, sha256="a" * 64, unused=(), prints=PRINTS, independent=100, trained=()
+)
 CLAIM = RiskClaim(escape_upper=0.05, confidence=0.95, defective_parts=59)
 
 
@@ -104,12 +110,31 @@ def test_laxer_rules_have_the_claim_of_their_own_known_defects(bench: Bench, pro
     assert claim_in_force(made(bench, 59), bundle) == CLAIM
 
 
-def test_a_claim_rests_on_independent_parts_and_an_older_file_on_its_distinct_ones(
-    bench: Bench, bundle: Bundle
-) -> None:
+def of_challenge(content: CommissionedFile, bundle: Bundle, **changes: object) -> str:
+    """Return the complaints where the file tells otherwise of its challenge set."""
+    told = PICTURES.model_copy(update=changes)
+    return complaints(content, bundle, origin=content.origin.model_copy(update={"challenge": told}))
+
+
+def test_a_claim_rests_on_independent_parts(bench: Bench, bundle: Bundle) -> None:
     claimed = made(bench, 59)
     assert claimed.risk_claim == CLAIM
     assert complaints(claimed, bundle) == ""
-    of_groups = PICTURES.model_copy(update={"independent": 7})
-    told = complaints(claimed, bundle, origin=claimed.origin.model_copy(update={"challenge": of_groups}))
-    assert "7 known defects do not carry the risk" in told
+    assert "7 independent known defects" in of_challenge(claimed, bundle, independent=7)
+
+
+def test_a_claim_rests_on_pictures_that_differ(bench: Bench, bundle: Bundle) -> None:
+    assert "1 independent known defects" in of_challenge(made(bench, 59), bundle, prints=(PRINTS[0],) * 100)
+
+
+@pytest.mark.parametrize("untold", ["independent", "prints", "trained"])
+def test_a_claim_of_which_the_file_does_not_tell_enough_is_refused(bench: Bench, bundle: Bundle, untold: str) -> None:
+    assert "0 independent known defects" in of_challenge(made(bench, 59), bundle, **{untold: None})
+
+
+@pytest.mark.parametrize(("metrics", "left"), [({TRAINED_PICTURES: PRINTS[:42]}, 58), ({}, 0)])
+def test_a_claim_from_pictures_that_the_network_was_trained_on_is_refused(
+    bench: Bench, bundle: Bundle, metrics: dict[str, object], left: int
+) -> None:
+    object.__setattr__(bundle, "metrics", json.dumps(metrics).encode())
+    assert f"{left} independent known defects" in complaints(made(bench, 59), bundle)

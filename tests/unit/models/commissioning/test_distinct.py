@@ -6,9 +6,9 @@ from models.commissioning.distinct import Seen, distinct_parts, thumbnail
 from tests.support import networks
 
 
-def seen(seed: int, *, part: str | None = None, group: str | None = None, brighter: float = 0.0) -> Seen:
+def seen(seed: int, *, part: str | None = None, brighter: float = 0.0) -> Seen:
     small = np.random.default_rng(seed).uniform(0, 255, (36, 64)).astype(np.float32)
-    return Seen(part=part, group=group, thumbnail=small + np.float32(brighter))
+    return Seen(part=part, thumbnail=small + np.float32(brighter))
 
 
 def test_without_part_numbers_each_picture_is_a_part() -> None:
@@ -28,8 +28,9 @@ def test_frames_that_differ_a_little_show_distinct_parts() -> None:
     assert distinct_parts([seen(1), seen(1, brighter=0.6)]) == [0, 1]
 
 
-def test_frames_of_different_groups_are_never_joined() -> None:
-    assert distinct_parts([seen(1, group="x"), seen(1, group="y")]) == [0, 1]
+def test_pictures_that_are_nearly_the_same_are_found_among_many() -> None:
+    pictures = [seen(seed, brighter=10.0 * (seed % 5)) for seed in range(40)]
+    assert distinct_parts([*pictures, *pictures]) == [*range(40), *range(40)]
 
 
 def test_no_pictures_are_no_parts() -> None:
