@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from edge.spool.durable import is_temporary, sync_folder, write_whole
+from edge.durable import is_temporary, sync_folder, write_whole
 from edge.spool.sidecar import STORE_PATTERN
 
 STORE_ID_FILE: Final = "store-id"

@@ -2,6 +2,8 @@
 
 import json
 import logging
+import os
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -9,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from edge.core.codes import Code
-from edge.core.events import Archived
+from edge.core.events import Archived, Event
 from edge.core.types import Act, Decision
-from edge.ledger import ArchiveError, Ledger, archived_parts
+from edge.ledger import ArchiveError, Ledger, Ticket, archived_parts
 from edge.ledger.archive_file import FOLDER
 from edge.ledger.archiver import Archiver
 from edge.ledger.export import export
@@ -291,6 +293,47 @@ def test_a_file_that_is_whole_and_not_on_record_is_taken_up(tmp_path: Path) -> N
     assert verify(tmp_path).problems == ()
 
 
+def test_a_file_that_stands_already_is_on_the_disk_before_it_is_on_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, [*whole_part(key(1)), *whole_part(key(2))])
+    shutil.copytree(tmp_path, tmp_path / "copy")
+    archive(tmp_path / "copy")
+    shutil.copytree(tmp_path / "copy" / FOLDER, tmp_path / FOLDER)  # nobody flushed it
+    (name,) = [name for name in files(tmp_path) if name.startswith("events")]
+    order: list[str] = []
+    sync, append = os.fsync, Ledger.append
+
+    def fsync(descriptor: int) -> None:
+        order.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+        sync(descriptor)
+
+    def put(ledger: Ledger, *events: Event, **options: bool) -> Ticket:
+        order.extend("on record" for event in events if isinstance(event, Archived))
+        return append(ledger, *events, **options)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(Ledger, "append", put)
+    archive(tmp_path)
+    before = order[: order.index("on record")]
+    assert before[-3:] == [name, FOLDER, tmp_path.name]
+    assert verify(tmp_path).problems == ()
+
+
+def test_sums_that_a_kill_left_short_are_whole_after_the_next_look(tmp_path: Path) -> None:
+    write(tmp_path, [*whole_part(key(1)), *whole_part(key(2))])
+    archive(tmp_path, file_events=4)
+    sums = tmp_path / FOLDER / "SHA256SUMS"
+    whole = sums.read_text()
+    assert len(whole.splitlines()) > 1
+    sums.write_text(whole.splitlines(keepends=True)[0])
+    archive(tmp_path, keep=1000)
+    assert sums.read_text() == whole
+    sums.unlink()
+    archive(tmp_path, keep=1000)
+    assert sums.read_text() == whole
+
+
 @pytest.mark.parametrize("kind", ["foreign", "damaged"])
 def test_a_file_in_the_way_is_named_and_left_alone(tmp_path: Path, kind: str) -> None:
     (tmp_path / "other").mkdir()
@@ -301,8 +344,10 @@ def test_a_file_in_the_way_is_named_and_left_alone(tmp_path: Path, kind: str) ->
     (tmp_path / FOLDER).mkdir()
     (tmp_path / FOLDER / name).write_bytes(content if kind == "foreign" else content[:50])
     write(tmp_path, [*whole_part(key(1)), *whole_part(key(2)), *whole_part(key(3))])
-    with pytest.raises(ArchiveError, match="move it" if kind == "foreign" else "damaged"):
+    with pytest.raises(ArchiveError, match="move it to another folder") as caught:
         archive(tmp_path)
+    assert ("damaged" in str(caught.value)) == (kind == "damaged")
+    assert "from a copy" not in str(caught.value)  # there is none: its events are in the ledger still
     assert files(tmp_path) == [name]
     assert verify(tmp_path).archives == 0
 
