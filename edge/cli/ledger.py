@@ -195,7 +195,12 @@ def _reach(report: VerifyReport, given: frozenset[Anchor], own: frozenset[Anchor
             f"anchors: {len(agreed)} of {len(given)} agree, the last is event {last}: nothing up to it was changed. "
             f"The {report.head_event - last} events after it could have been cut off or written anew without a trace"
         )
-    elif not given:
+    elif given:
+        yield (
+            f"anchors: none of {len(given)} agrees with a chain that is whole up to it: nothing is proved of what "
+            "stands here"
+        )
+    else:
         yield (
             "anchors: none given. What stands here was checked against itself; that nobody wrote it anew or cut off "
             "its end is proved only by heads that were kept elsewhere: --anchor, --anchors"

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from edge.cli.ledger import app
-from tests.support.ledgers import archive, key, pruned, received, stored, whole_part, write
+from tests.support.ledgers import archive, key, pruned, received, stored, tampering, whole_part, write
 from tests.support.stations import RunningStation, StandInJudge
 from tests.support.waiting import wait_until
 
@@ -170,6 +170,18 @@ def test_an_anchor_that_does_not_agree_fails_and_says_what_it_means(store: Path)
         assert result.exit_code == 1
         assert text in result.stdout
         assert not json.loads(run("verify", "--json", "--store", store, "--anchor", anchor).stdout)["ok"]
+
+
+def test_an_anchor_behind_a_broken_chain_proves_nothing(store: Path) -> None:
+    event, digest = head_of(store)
+    with tampering(store) as connection:
+        connection.execute("UPDATE events SET body = replace(body, 'A/1:2', 'B') WHERE id = 2")
+    result = run("verify", "--store", store, "--anchor", f"{event}:{digest}")
+    assert result.exit_code == 1
+    assert "nothing up to it was changed" not in result.stdout
+    assert "anchors: none of 1 agrees" in result.stdout
+    fields = json.loads(run("verify", "--json", "--store", store, "--anchor", f"{event}:{digest}").stdout)["anchors"]
+    assert (fields["given"], fields["agreed"], fields["reach"], fields["unanchored"]) == (1, 0, None, event)
 
 
 @pytest.mark.parametrize("content", ["", "5:12", "no anchor", '{"ledger":5}', '{"ledger":', "[" * 5000])
