@@ -160,7 +160,28 @@ def test_an_anchor_from_anywhere_bounds_the_claim(store: Path, tmp_path: Path, f
         "unanchored": 6,
         "own_agreed": 0,
         "own_reach": None,
+        "left_out": 0,
     }
+
+
+def sidecar(store: str, name: str, anchor: dict[str, object]) -> str:
+    return json.dumps({"store": store, "station": {"site": "plant1", "line": "line3", "name": name}, "ledger": anchor})
+
+
+def test_side_cars_of_other_stores_are_left_out_and_told(store: Path, tmp_path: Path) -> None:
+    event, digest = head_of(store)
+    (store / "spool" / "store-id").write_text("0123abcd\n")
+    bucket = tmp_path / "bucket"
+    bucket.mkdir()
+    (bucket / "1-1-top.json").write_text(sidecar("0123abcd", "st07", {"id": event, "hash": digest}))
+    (bucket / "1-2-top.json").write_text(sidecar("99999999", "st08", {"id": event - 1, "hash": digest}))
+    (bucket / "1-3-top.json").write_text(sidecar("99999999", "st07", {"id": event + 9, "hash": digest}))
+    result = run("verify", "--store", store, "--anchors", bucket)
+    assert result.exit_code == 0, result.output
+    assert "anchors: 2 side-cars of other stores or stations were left out" in result.stdout
+    assert f"anchors: 1 of 1 agree, the last is event {event}" in result.stdout
+    fields = json.loads(run("verify", "--json", "--store", store, "--anchors", bucket).stdout)["anchors"]
+    assert (fields["given"], fields["agreed"], fields["left_out"]) == (1, 1, 2)
 
 
 def test_an_anchor_that_does_not_agree_fails_and_says_what_it_means(store: Path) -> None:
