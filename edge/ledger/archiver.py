@@ -50,7 +50,7 @@ _ROWS: Final = (
 )
 _LOG: Final = logging.getLogger(__name__)
 
-Choice = Callable[[sqlite3.Connection, Retention, int, int], Range | None]
+Choice = Callable[[sqlite3.Connection, Retention, int, Instant], Range | None]
 
 
 class ArchiveJob:
@@ -158,8 +158,8 @@ class Archiver:
             with closing(connect_reader(self._path)) as connection:
                 remove_temporaries(self._folder)
                 self._write_sums(connection)  # whoever made the last file may have been killed before this
-                newest, now_ms = newest_event(connection), time.time_ns() // 1_000_000
-                while (chosen := choose(connection, retention, newest, now_ms)) is not None:
+                newest, now = newest_event(connection), _now()
+                while (chosen := choose(connection, retention, newest, now)) is not None:
                     archive = self._find_or_write(connection, chosen)
                     self._put_on_record(archive)
                     self._write_sums(connection)
@@ -193,8 +193,7 @@ class Archiver:
         return archive
 
     def _put_on_record(self, archive: ArchiveFile) -> None:
-        at = Instant(mono_ns=time.monotonic_ns(), utc_ms=time.time_ns() // 1_000_000)
-        ticket = self._ledger.append(event_of(archive, at))
+        ticket = self._ledger.append(event_of(archive, _now()))
         while not ticket.wait(COMMIT_S):
             if ticket.refusals:
                 raise ArchiveError(f"{archive.name}: not put on record: {'; '.join(ticket.refusals)}")
@@ -213,6 +212,10 @@ class Archiver:
     def _breathe(self) -> None:
         if self._stopping.wait(REST_S):
             raise LedgerClosedError("given up: the station stops")
+
+
+def _now() -> Instant:
+    return Instant(mono_ns=time.monotonic_ns(), utc_ms=time.time_ns() // 1_000_000)
 
 
 def _pages(connection: sqlite3.Connection, chosen: Range) -> Iterator[list[EventRow]]:

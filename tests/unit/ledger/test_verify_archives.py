@@ -163,7 +163,7 @@ def test_what_was_changed_in_the_ledger_is_found(store: Path, statement: str, pr
 def test_an_archive_that_is_not_let_go_of_yet_is_checked_as_well(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edge.ledger.writer.PAUSE_S", 60.0)
     ledger = start(store)
-    archiver = Archiver(ledger, store, Retention(days=36_500, events=0, always_kept=0))
+    archiver = Archiver(ledger, store, Retention(days=36_500, events=0, always_kept=0, young_s=0))
     archiver.start()
     list(archiver.ask().progress())
     archiver.stop()
@@ -181,7 +181,7 @@ def untidy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write(tmp_path, [event for part in parts for event in part])
     monkeypatch.setattr("edge.ledger.writer.PAUSE_S", 60.0)
     ledger = start(tmp_path)
-    archiver = Archiver(ledger, tmp_path, Retention(days=36_500, events=0, file_events=50, always_kept=0))
+    archiver = Archiver(ledger, tmp_path, Retention(days=36_500, events=0, file_events=50, always_kept=0, young_s=0))
     archiver.start()
     list(archiver.ask().progress())
     archiver.stop()
