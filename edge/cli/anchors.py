@@ -1,6 +1,7 @@
 """Anchors from wherever a person keeps them: lines ``ID:HASH``, side-cars, the retained state as JSON."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,13 +16,16 @@ from edge.spool.reader import list_spool
 MAX_FILE: Final = 64 << 20
 MAX_NAMED: Final = 5
 
+Station = tuple[str, str, str]
+"""Site, line and name."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owner:
-    """Whose anchors are wanted: the id of a store's spool, a station's site, line and name; None where not known."""
+    """Whose anchors are wanted: the id of a store's spool, and the station; None where not known."""
 
     store: str | None = None
-    station: tuple[str, str, str] | None = None
+    station: Station | None = None
 
 
 class AnchorReader:
@@ -34,25 +38,33 @@ class AnchorReader:
         self.left_out = 0
         self._owner = owner
         self._stores: set[str] = set()
+        self._stations: set[Station | None] = {owner.station}
+        self._foreign: Counter[Station | None] = Counter()
+
+    @property
+    def estranged(self) -> int:
+        """How many were left out that name the owner's station, but another store."""
+        return sum(
+            number for station, number in self._foreign.items() if station is not None and station in self._stations
+        )
 
     def read(self, paths: Iterable[Path]) -> Iterator[Anchor]:
         """Yield the anchors of files, and of every ``*.json`` below folders.
 
         Raises:
-            AnchorError: a file holds something else, a file that was named holds no anchor of the owner at all, or
-                side-cars are of several stores and the owner's is not known.
+            AnchorError: a file holds something else, a file that was named holds no anchor of the owner at all, a
+                folder side-cars of others alone, or side-cars are of several stores and the owner's is not known.
             OSError: a file cannot be read.
         """
         for path in paths:
-            if path.is_dir():
-                for file in sorted(path.rglob("*.json")):
-                    yield from self._anchors_of(file)
-                continue
             left_out = self.left_out
-            found = list(self._anchors_of(path))
-            if not found:
-                of_others = " of this store: its side-cars are of another" if self.left_out > left_out else ""
-                raise AnchorError(f"{path}: holds no anchor{of_others}")
+            files = sorted(path.rglob("*.json")) if path.is_dir() else [path]
+            found = [anchor for file in files for anchor in self._anchors_of(file)]
+            if not found and self.left_out > left_out:
+                which = f" (store-id {self._owner.store})" if self._owner.store else ""
+                raise AnchorError(f"{path}: holds no anchor of this store{which}: its side-cars are of others")
+            if not found and not path.is_dir():
+                raise AnchorError(f"{path}: holds no anchor")
             yield from found
         if self._owner.store is None and len(self._stores) > 1:
             names = ", ".join(sorted(self._stores)[:MAX_NAMED])
@@ -88,17 +100,20 @@ class AnchorReader:
         """Return the owner's anchors of a JSON value, having read all of it."""
         own = [entry for entry in _flat(value) if not self._is_foreign(entry)]
         found = [anchor for entry in own for anchor in anchors_in(entry)]
-        self.left_out += sum(1 for entry in _flat(value) if self._is_foreign(entry))
-        self._stores |= {entry["store"] for entry in own if _is_sidecar(entry)}
+        foreign = [entry for entry in _flat(value) if self._is_foreign(entry)]
+        self.left_out += len(foreign)
+        self._foreign.update(map(_station_of, foreign))
+        sidecars = [entry for entry in own if _is_sidecar(entry)]
+        self._stores |= {entry["store"] for entry in sidecars}
+        self._stations |= set(map(_station_of, sidecars))
         return found
 
     def _is_foreign(self, entry: Any) -> bool:
         if not _is_sidecar(entry):
             return False
-        station = entry.get("station")
-        name = tuple(station.get(field) for field in ("site", "line", "name")) if isinstance(station, dict) else None
+        station = _station_of(entry)
         return self._owner.store not in {None, entry["store"]} or (
-            name is not None and self._owner.station not in {None, name}
+            station is not None and self._owner.station not in {None, station}
         )
 
 
@@ -116,6 +131,14 @@ def _flat(value: object) -> Iterator[Any]:
             yield from _flat(entry)
     else:
         yield value
+
+
+def _station_of(sidecar: dict[str, Any]) -> Station | None:
+    station = sidecar.get("station")
+    if not isinstance(station, dict):
+        return None
+    site, line, name = (str(station.get(field)) for field in ("site", "line", "name"))
+    return site, line, name
 
 
 def _is_sidecar(entry: Any) -> bool:

@@ -91,14 +91,14 @@ def verify_ledger(
             check = image_problem(directory / SPOOL_FOLDER)
             report = verify(directory, check, anchors=given | own, archives=archives or (), progress=told)
     if as_json:
-        typer.echo(json.dumps(_report_fields(report, given, own, reader.left_out)))
+        typer.echo(json.dumps(_report_fields(report, given, own, reader)))
     else:
         for problem in report.problems:
             typer.echo(problem)
         if report.problem_count > len(report.problems):
             typer.echo(f"and {report.problem_count - len(report.problems)} more")
         typer.echo(_summary(report))
-        for line in _reach(report, given, own, reader.left_out):
+        for line in _reach(report, given, own, reader):
             typer.echo(line)
     if not report.ok:
         raise typer.Exit(Exit.FAILED)
@@ -196,11 +196,18 @@ def _summary(report: VerifyReport) -> str:
     )
 
 
-def _reach(report: VerifyReport, given: frozenset[Anchor], own: frozenset[Anchor], left_out: int) -> Iterator[str]:
+def _reach(
+    report: VerifyReport, given: frozenset[Anchor], own: frozenset[Anchor], reader: AnchorReader
+) -> Iterator[str]:
     """Yield how far the claim reaches, and what it cannot tell."""
     agreed, local = report.agreed & given, report.agreed & own
-    if left_out:
-        yield f"anchors: {left_out} side-cars of other stores or stations were left out"
+    if reader.left_out:
+        yield f"anchors: {reader.left_out} side-cars of other stores or stations were left out"
+    if reader.estranged:
+        yield (
+            f"anchors: {reader.estranged} of those name this station and another store: if its spool was not set up "
+            "anew, somebody changed its store-id"
+        )
     if agreed:
         last = max(agreed).event
         yield (
@@ -225,7 +232,7 @@ def _reach(report: VerifyReport, given: frozenset[Anchor], own: frozenset[Anchor
 
 
 def _report_fields(
-    report: VerifyReport, given: frozenset[Anchor], own: frozenset[Anchor], left_out: int
+    report: VerifyReport, given: frozenset[Anchor], own: frozenset[Anchor], reader: AnchorReader
 ) -> dict[str, Any]:
     agreed, local = report.agreed & given, report.agreed & own
     reach = max(agreed).event if agreed else None
@@ -251,6 +258,7 @@ def _report_fields(
             "unanchored": report.head_event - (reach or 0),
             "own_agreed": len(local),
             "own_reach": max(local).event if local else None,
-            "left_out": left_out,
+            "left_out": reader.left_out,
+            "left_out_of_this_station": reader.estranged,
         },
     }

@@ -161,6 +161,7 @@ def test_an_anchor_from_anywhere_bounds_the_claim(store: Path, tmp_path: Path, f
         "own_agreed": 0,
         "own_reach": None,
         "left_out": 0,
+        "left_out_of_this_station": 0,
     }
 
 
@@ -182,6 +183,17 @@ def test_side_cars_of_other_stores_are_left_out_and_told(store: Path, tmp_path: 
     assert f"anchors: 1 of 1 agree, the last is event {event}" in result.stdout
     fields = json.loads(run("verify", "--json", "--store", store, "--anchors", bucket).stdout)["anchors"]
     assert (fields["given"], fields["agreed"], fields["left_out"]) == (1, 1, 2)
+    assert fields["left_out_of_this_station"] == 1
+    assert "anchors: 1 of those name this station and another store" in result.stdout
+
+
+def test_a_changed_store_id_does_not_silence_the_side_cars_of_a_bucket(store: Path, tmp_path: Path) -> None:
+    (tmp_path / "bucket").mkdir()
+    (tmp_path / "bucket" / "1-1-top.json").write_text(sidecar("0123abcd", "st07", {"id": 3, "hash": "ab" * 32}))
+    (store / "spool" / "store-id").write_text("99999999\n")
+    result = run("verify", "--store", store, "--anchors", tmp_path / "bucket")
+    assert result.exit_code == 2
+    assert "holds no anchor of this store (store-id 99999999)" in result.stderr
 
 
 def test_an_anchor_that_does_not_agree_fails_and_says_what_it_means(store: Path) -> None:

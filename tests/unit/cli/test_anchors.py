@@ -42,6 +42,15 @@ def test_a_folder_gives_those_of_the_own_store_and_what_names_none(bucket: Path)
     assert read(bucket, store="0123abcd", station=("plant1", "line3", "st09")) == ({4}, 3)
 
 
+@pytest.mark.parametrize("station", [None, OURS])
+def test_those_of_the_own_station_and_another_store_are_told_apart(
+    bucket: Path, station: tuple[str, str, str] | None
+) -> None:
+    reader = AnchorReader(Owner(store="0123abcd", station=station))
+    assert len(list(reader.read([bucket]))) == 2
+    assert (reader.left_out, reader.estranged) == (2, 1)
+
+
 def test_without_a_spool_several_stores_are_too_many_and_one_is_not(bucket: Path, tmp_path: Path) -> None:
     with pytest.raises(AnchorError, match=r"3 stores \(0123abcd, 0123abce, ffffffff\)"):
         read(bucket)
@@ -61,10 +70,11 @@ def test_a_file_of_many_is_sorted_as_well(tmp_path: Path, form: str) -> None:
     assert (taken - {9}, left_out) == ({1, 3}, 1)
 
 
-def test_a_file_of_another_store_alone_is_named(tmp_path: Path) -> None:
+def test_what_holds_side_cars_of_another_store_alone_is_named(tmp_path: Path) -> None:
     (tmp_path / "theirs.json").write_text(json.dumps(sidecar(1, "ffffffff")))
-    with pytest.raises(AnchorError, match="holds no anchor of this store"):
-        read(tmp_path / "theirs.json", store="0123abcd")
+    for path in (tmp_path / "theirs.json", tmp_path):
+        with pytest.raises(AnchorError, match="holds no anchor of this store"):
+            read(path, store="0123abcd")
 
 
 @pytest.mark.parametrize("store", [5, None, ["0123abcd"]])
