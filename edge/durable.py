@@ -29,7 +29,7 @@ def write_whole(path: Path, data: bytes | memoryview, *, mode: int = FILE_MODE) 
     """
     temporary = stage(path.parent, data, mode=mode)
     try:
-        temporary.replace(path)
+        temporary.rename(path)
     except BaseException:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)

@@ -12,13 +12,13 @@ from edge.durable import is_temporary, make_folders, stage, write_whole
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     """Calls that matter for a power cut, each with the name that it is about, in their order."""
     made: list[tuple[str, str]] = []
-    sync, rename, make = os.fsync, Path.replace, os.mkdir
+    sync, rename, make = os.fsync, Path.rename, os.mkdir
 
     def fsync(descriptor: int) -> None:
         made.append(("fsync", Path(f"/proc/self/fd/{descriptor}").readlink().name))
         sync(descriptor)
 
-    def replace(path: Path, target: Path) -> Path:
+    def renamed(path: Path, target: Path) -> Path:
         made.append(("rename", target.name))
         return rename(path, target)
 
@@ -27,7 +27,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
         made.append(("mkdir", Path(path).name))
 
     monkeypatch.setattr(os, "fsync", fsync)
-    monkeypatch.setattr(Path, "replace", replace)
+    monkeypatch.setattr(Path, "rename", renamed)
     monkeypatch.setattr(os, "mkdir", mkdir)
     return made
 
