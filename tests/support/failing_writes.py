@@ -162,7 +162,6 @@ def main(folder: Path, error: int, count: int, every: int, scenario: str) -> Non
     refusal = Refusal(error)
     edge.ledger.ledger.CLOSE_S = CLOSE_S  # a disk that takes nothing more is not waited for
     checkpoint.WORTH_EVENTS, checkpoint.LIMIT_EVENTS = 1, 4  # both ways to checkpoint, within a few parts
-    archiver.REST_S, archiver.COMMIT_S, writer.PAUSE_S, writer.UNTIDY_S = 0.0, 0.05, 0.0005, 0.05
 
     def work(place: Path) -> list[int]:
         if scenario == "parts":
@@ -172,6 +171,7 @@ def main(folder: Path, error: int, count: int, every: int, scenario: str) -> Non
     old = folder / "old"
     old.mkdir()
     if scenario == "archive":
+        archiver.REST_S, archiver.COMMIT_S, writer.PAUSE_S, writer.UNTIDY_S = 0.0, 0.05, 0.0005, 0.05
         write(old, [event for trig in range(1, OLD_PARTS + 1) for event in whole_part(key(trig))])
 
     def report(name: str) -> int:
