@@ -1,13 +1,10 @@
-"""Files read within bounds, and written whole or not at all."""
+"""Files read within bounds, and folders that can be written to."""
 
 import errno
 import os
 import stat
 import tempfile
 from pathlib import Path
-from typing import Final
-
-_MODE: Final = 0o644
 
 
 def read_bounded(path: Path, largest: int) -> bytes:
@@ -32,47 +29,3 @@ def make_folder(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(prefix=".", suffix=".tmp", dir=folder):
         pass
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file: a crash leaves the older one, or the new one on disk, never a part.
-
-    Raises:
-        OSError: It cannot be written; the older file stands as it did.
-    """
-    temporary = stage(path.parent, data)
-    try:
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
-
-
-def stage(folder: Path, data: bytes, *, mode: int = _MODE, owner: tuple[int, int] | None = None) -> Path:
-    """Write a file under a temporary name, on disk when this returns; raises :class:`OSError` and leaves nothing.
-
-    Until ``mode`` and ``owner`` (user and group id, None: whoever runs this) are set, nobody else may read it.
-    """
-    descriptor, name = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=folder)
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fchmod(stream.fileno(), mode)
-            if owner is not None:
-                os.fchown(stream.fileno(), *owner)
-            os.fsync(stream.fileno())
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    return Path(name)
-
-
-def sync_folder(folder: Path) -> None:
-    """Bring renames in a folder to disk; raises :class:`OSError`."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

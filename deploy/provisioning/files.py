@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from deploy.provisioning.errors import ProvisioningError
-from models.whole_files import read_bounded, stage, sync_folder
+from edge.durable import stage, sync_folder
+from models.whole_files import read_bounded
 
 LARGEST: Final = 1_000_000
 _PUBLIC: Final = 0o644

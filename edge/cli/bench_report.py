@@ -1,9 +1,11 @@
 """What ``linegate bench`` tells: the time of every stage, and what of it is linegate's own."""
 
 import statistics
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from edge.core.codes import describe
 from edge.core.statistics import percentile
 from edge.ledger.stages import PartTimes
 
@@ -14,13 +16,21 @@ NS_PER_MS: Final = 1e6
 
 
 def stage_fields(times: Sequence[PartTimes]) -> dict[str, Any]:
-    """Return how many parts were answered, how many of them judged, and by stage the judged ones' milliseconds."""
-    judged = [part for part in times if "invoke" in part.stages_ns]
+    """Return how many parts were answered, how many of them judged, and by stage the judged ones' milliseconds.
+
+    Those whose verdict was overruled are named: they were too slow, and their stages ran on after the answer.
+    """
+    judged = [part for part in times if "invoke" in part.stages_ns and part.overruled is None]
     names = list(dict.fromkeys(name for part in judged for name in part.stages_ns))
     own = [part.total_ns - sum(part.stages_ns.get(name, 0) for name in NOT_OURS) for part in judged]
     return {
         "parts": len(times),
         "judged": len(judged),
+        "overruled": [
+            {"sess": part.session, "trig": part.trig, "code": part.overruled}
+            for part in times
+            if part.overruled is not None
+        ],
         "stages_ms": {name: figures(part.stages_ns.get(name, 0) / NS_PER_MS for part in judged) for name in names},
         "receipt_to_send_ms": figures(part.total_ns / NS_PER_MS for part in judged),
         "own_share_ms": figures(value / NS_PER_MS for value in own),
@@ -48,3 +58,11 @@ def stage_lines(report: Mapping[str, Any]) -> Iterator[str]:
     for name, row in rows.items():
         if row:
             yield f"{name:>36}  p50 {row['p50']:8.3f}  p99 {row['p99']:8.3f}  max {row['max']:8.3f}"
+    if overruled := report["overruled"]:
+        codes = Counter(part["code"] for part in overruled)
+        reasons = ", ".join(f"{number} x {code} {describe(code)}" for code, number in codes.most_common())
+        last = overruled[-1]
+        yield (
+            f"{len(overruled)} of {report['parts']} parts were overruled and are in none of these times: {reasons}; "
+            f"the last is sess {last['sess']} trig {last['trig']}"
+        )

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from edge.cli.anchors import own_anchors, read_anchors
+from edge.cli.anchors import AnchorReader, Owner, own_anchors
 from edge.cli.common import DEFAULT_CONFIG, ConfigOption, Exit, JsonOption, explained, fail, load_or_exit
 from edge.core.anchors import Anchor, AnchorError, parse_anchor
 from edge.core.codes import describe
@@ -31,6 +31,7 @@ from edge.ledger.report import VerifyReport
 from edge.ledger.verify import verify
 from edge.spool import SPOOL_FOLDER
 from edge.spool.check import image_problem
+from edge.spool.stock import read_id
 
 app = typer.Typer(help="The record of every part.", no_args_is_help=True)
 
@@ -81,22 +82,23 @@ def verify_ledger(
 
     Anchors prove that nobody wrote it anew: side-cars that were uploaded, or the retained state as somebody kept it.
     """
-    directory = _directory(config, store)
+    directory, station = _place(config, store)
     with explained():
-        given = _given(anchor or (), anchors or ())
+        reader = AnchorReader(Owner(store=read_id(directory / SPOOL_FOLDER), station=station))
+        given = _given(anchor or (), anchors or (), reader)
         own = frozenset(own_anchors(directory))
         with _progress(hidden=as_json) as told:
             check = image_problem(directory / SPOOL_FOLDER)
             report = verify(directory, check, anchors=given | own, archives=archives or (), progress=told)
     if as_json:
-        typer.echo(json.dumps(_report_fields(report, given, own)))
+        typer.echo(json.dumps(_report_fields(report, given, own, reader)))
     else:
         for problem in report.problems:
             typer.echo(problem)
         if report.problem_count > len(report.problems):
             typer.echo(f"and {report.problem_count - len(report.problems)} more")
         typer.echo(_summary(report))
-        for line in _reach(report, given, own):
+        for line in _reach(report, given, own, reader):
             typer.echo(line)
     if not report.ok:
         raise typer.Exit(Exit.FAILED)
@@ -139,9 +141,9 @@ def _ask(store: Path, request: Request) -> None:
         fail(str(error))
 
 
-def _given(texts: Iterable[str], paths: Iterable[Path]) -> frozenset[Anchor]:
+def _given(texts: Iterable[str], paths: Iterable[Path], reader: AnchorReader) -> frozenset[Anchor]:
     try:
-        return frozenset([*map(parse_anchor, texts), *read_anchors(paths)])
+        return frozenset([*map(parse_anchor, texts), *reader.read(paths)])
     except AnchorError as error:
         fail(str(error), Exit.USAGE)
 
@@ -156,11 +158,19 @@ def _progress(*, hidden: bool) -> Iterator[Callable[[int, int], None]]:
 
 
 def _directory(config: Path, store: Path | None) -> Path:
-    directory = load_or_exit(config).config.store.path if store is None else store
+    return _place(config, store)[0]
+
+
+def _place(config: Path, store: Path | None) -> tuple[Path, tuple[str, str, str] | None]:
+    """Return the store's folder, and site, line and name of the station where a configuration tells."""
+    directory, station = store, None
+    if directory is None:
+        loaded = load_or_exit(config).config
+        directory, station = loaded.store.path, (loaded.station.site, loaded.station.line, loaded.station.name)
     if not directory.is_dir():
         code = Exit.FAILED if store is None else Exit.USAGE
         fail(f"{directory}: is not a folder; name the store with --store, or its configuration with --config", code)
-    return directory
+    return directory, station
 
 
 def _line(fields: dict[str, Any]) -> str:
@@ -186,16 +196,30 @@ def _summary(report: VerifyReport) -> str:
     )
 
 
-def _reach(report: VerifyReport, given: frozenset[Anchor], own: frozenset[Anchor]) -> Iterator[str]:
+def _reach(
+    report: VerifyReport, given: frozenset[Anchor], own: frozenset[Anchor], reader: AnchorReader
+) -> Iterator[str]:
     """Yield how far the claim reaches, and what it cannot tell."""
     agreed, local = report.agreed & given, report.agreed & own
+    if reader.left_out:
+        yield f"anchors: {reader.left_out} side-cars of other stores or stations were left out"
+    if reader.estranged:
+        yield (
+            f"anchors: {reader.estranged} of those name this station and another store: if its spool was not set up "
+            "anew, somebody changed its store-id"
+        )
     if agreed:
         last = max(agreed).event
         yield (
             f"anchors: {len(agreed)} of {len(given)} agree, the last is event {last}: nothing up to it was changed. "
             f"The {report.head_event - last} events after it could have been cut off or written anew without a trace"
         )
-    elif not given:
+    elif given:
+        yield (
+            f"anchors: none of {len(given)} agrees with a chain that is whole up to it: nothing is proved of what "
+            "stands here"
+        )
+    else:
         yield (
             "anchors: none given. What stands here was checked against itself; that nobody wrote it anew or cut off "
             "its end is proved only by heads that were kept elsewhere: --anchor, --anchors"
@@ -207,7 +231,9 @@ def _reach(report: VerifyReport, given: frozenset[Anchor], own: frozenset[Anchor
         )
 
 
-def _report_fields(report: VerifyReport, given: frozenset[Anchor], own: frozenset[Anchor]) -> dict[str, Any]:
+def _report_fields(
+    report: VerifyReport, given: frozenset[Anchor], own: frozenset[Anchor], reader: AnchorReader
+) -> dict[str, Any]:
     agreed, local = report.agreed & given, report.agreed & own
     reach = max(agreed).event if agreed else None
     return {
@@ -232,5 +258,7 @@ def _report_fields(report: VerifyReport, given: frozenset[Anchor], own: frozense
             "unanchored": report.head_event - (reach or 0),
             "own_agreed": len(local),
             "own_reach": max(local).event if local else None,
+            "left_out": reader.left_out,
+            "left_out_of_this_station": reader.estranged,
         },
     }

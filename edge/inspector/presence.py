@@ -20,8 +20,8 @@ from camera.presence import EmptyView, Region
 from camera.source import Frame, Source, Watchable
 from camera.watch import Watch
 from edge.core.presence import Happening, PresenceRules
+from edge.durable import write_whole
 from edge.inspector.clock import NS_PER_MS
-from edge.spool.durable import write_whole
 
 LOOK_S: Final = 0.06
 LOST_S: Final = 1.0

@@ -17,6 +17,7 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Final, NamedTuple
 
+from edge.durable import is_temporary, make_folders, sync_folder, write_whole
 from edge.ledger.codec import Row, chain
 from edge.ledger.errors import ArchiveError
 
@@ -30,7 +31,6 @@ FLUSH: Final = 1 << 20
 MAX_LINE: Final = 16 << 20
 """No event comes near it; what does is no archive."""
 
-_TEMPORARY: Final = re.compile(r"\.(events-\d+|sums)\.tmp")
 _KIND: Final = re.compile(r"[a-z_]+")
 _BUFFER: Final = 1 << 20
 _FILE_MODE: Final = 0o640
@@ -70,7 +70,7 @@ def remove_temporaries(folder: Path) -> None:
     """
     try:
         for path in folder.iterdir():
-            if _TEMPORARY.fullmatch(path.name):
+            if is_temporary(path.name):
                 path.unlink()
     except FileNotFoundError:
         return
@@ -92,12 +92,14 @@ def write_archive(
     """
     temporary = folder / f".events-{first}.tmp"
     try:
-        _make_folder(folder)
+        make_folders(folder, folder.parent)
         with _creating(temporary) as file:
             last = _write(file, pages, first, previous, breathe)
-            # What is read back shall come from the disk, not from memory.
-            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-        written = prove(temporary, first, previous, breathe)
+            _forget(file.fileno())
+        try:
+            written = prove(temporary, first, previous, breathe)
+        except ArchiveError as error:
+            raise ArchiveError(f"not archived: read back, it is another: {error}; check the disk") from error
         if written.last != last:
             raise ArchiveError(f"{temporary}: read back up to event {written.last} of {last}; check the disk")
         name = file_name(first, last)
@@ -109,6 +111,25 @@ def write_archive(
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
     return written._replace(name=name)
+
+
+def secure(path: Path) -> None:
+    """Bring a file that stands already, its name and its folder's to the disk: nobody knows whether its maker did.
+
+    Raises:
+        ArchiveError: the file system refused.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+            _forget(descriptor)
+        finally:
+            os.close(descriptor)
+        sync_folder(path.parent)
+        sync_folder(path.parent.parent)
+    except OSError as error:
+        raise unwritable(path, error) from error
 
 
 def prove(path: Path, first: int, previous: bytes, breathe: Callable[[], None]) -> ArchiveFile:
@@ -166,7 +187,7 @@ def read_events(path: Path, page: int = PAGE) -> Iterator[list[EventRow]]:
     except OSError as error:
         if isinstance(error, gzip.BadGzipFile):
             raise _damaged(path, number, error) from error
-        raise ArchiveError(f"{path}: {error.strerror or error}; put the file back from a copy") from error
+        raise ArchiveError(f"{path}: {error.strerror or error}") from error
     except _DAMAGED as error:
         raise _damaged(path, number, error) from error
 
@@ -182,7 +203,7 @@ def fingerprint(path: Path) -> tuple[int, str]:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
             return file.tell(), sha256
     except OSError as error:
-        raise ArchiveError(f"{path}: {error.strerror or error}; put the file back from a copy") from error
+        raise ArchiveError(f"{path}: {error.strerror or error}") from error
 
 
 def to_line(row: EventRow) -> bytes:
@@ -229,29 +250,12 @@ def write_sums(folder: Path, archives: Iterable[ArchiveFile]) -> None:
     Raises:
         ArchiveError: the file system refused.
     """
-    temporary = folder / ".sums.tmp"
+    path, content = folder / SUMS, "".join(f"{archive.sha256}  {archive.name}\n" for archive in archives).encode()
     try:
-        with _creating(temporary) as file:
-            file.write("".join(f"{archive.sha256}  {archive.name}\n" for archive in archives).encode())
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.rename(folder / SUMS)
-        sync_folder(folder)
+        if not (path.is_file() and path.read_bytes() == content):
+            write_whole(path, content)
     except OSError as error:
         raise unwritable(folder, error) from error
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder survive a power cut.
-
-    Raises:
-        OSError: the file system refused.
-    """
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def unwritable(path: Path, error: OSError) -> ArchiveError:
@@ -287,11 +291,10 @@ def _creating(path: Path) -> IO[bytes]:
     return os.fdopen(os.open(path, flags, _FILE_MODE), "wb")
 
 
-def _make_folder(folder: Path) -> None:
-    if not folder.is_dir():
-        folder.mkdir(mode=0o750, exist_ok=True)
-        sync_folder(folder.parent)
+def _forget(descriptor: int) -> None:
+    """Have what is read back come from the disk, not from memory."""
+    os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def _damaged(path: Path, line: int, error: Exception) -> ArchiveError:
-    return ArchiveError(f"{path}: damaged at or after line {line} ({error}); put the file back from a copy")
+    return ArchiveError(f"{path}: damaged at or after line {line} ({error})")

@@ -25,6 +25,7 @@ from edge.ledger.archive_file import (
     find_candidate,
     prove,
     remove_temporaries,
+    secure,
     write_archive,
     write_sums,
 )
@@ -49,7 +50,7 @@ _ROWS: Final = (
 )
 _LOG: Final = logging.getLogger(__name__)
 
-Choice = Callable[[sqlite3.Connection, Retention, int, int], Range | None]
+Choice = Callable[[sqlite3.Connection, Retention, int, Instant], Range | None]
 
 
 class ArchiveJob:
@@ -156,14 +157,20 @@ class Archiver:
         try:
             with closing(connect_reader(self._path)) as connection:
                 remove_temporaries(self._folder)
-                newest, now_ms = newest_event(connection), time.time_ns() // 1_000_000
-                while (chosen := choose(connection, retention, newest, now_ms)) is not None:
+                self._write_sums(connection)  # whoever made the last file may have been killed before this
+                newest, now = newest_event(connection), _now()
+                while (chosen := choose(connection, retention, newest, now)) is not None:
                     archive = self._find_or_write(connection, chosen)
                     self._put_on_record(archive)
-                    write_sums(self._folder, list_archives(connection))
+                    self._write_sums(connection)
                     tell(f"events {archive.first} to {archive.last} are in {self._folder / archive.name}")
         except FAILURES as error:
             raise explain(error, self._path) from error
+
+    def _write_sums(self, connection: sqlite3.Connection) -> None:
+        archives = list_archives(connection)
+        if archives and self._folder.is_dir():
+            write_sums(self._folder, archives)
 
     def _find_or_write(self, connection: sqlite3.Connection, chosen: Range) -> ArchiveFile:
         _, previous = chain_end(connection)
@@ -172,15 +179,21 @@ class Archiver:
             self._require_room()
             pages = _pages(connection, chosen)
             return write_archive(self._folder, pages, chosen.first, previous, self._breathe)
-        archive = prove(found, chosen.first, previous, self._breathe)
+        secure(found)
+        try:
+            archive = prove(found, chosen.first, previous, self._breathe)
+        except ArchiveError as error:
+            raise ArchiveError(
+                f"{error}; it is not on record, and in the way: move it to another folder, and a whole one is made of "
+                "the events, which are still in the ledger"
+            ) from error
         row = connection.execute("SELECT hash FROM events WHERE id = ?", (archive.last,)).fetchone()
         if row != (archive.digest,):
             raise ArchiveError(f"{found}: is not of this ledger, and in the way: move it to another folder")
         return archive
 
     def _put_on_record(self, archive: ArchiveFile) -> None:
-        at = Instant(mono_ns=time.monotonic_ns(), utc_ms=time.time_ns() // 1_000_000)
-        ticket = self._ledger.append(event_of(archive, at))
+        ticket = self._ledger.append(event_of(archive, _now()))
         while not ticket.wait(COMMIT_S):
             if ticket.refusals:
                 raise ArchiveError(f"{archive.name}: not put on record: {'; '.join(ticket.refusals)}")
@@ -199,6 +212,10 @@ class Archiver:
     def _breathe(self) -> None:
         if self._stopping.wait(REST_S):
             raise LedgerClosedError("given up: the station stops")
+
+
+def _now() -> Instant:
+    return Instant(mono_ns=time.monotonic_ns(), utc_ms=time.time_ns() // 1_000_000)
 
 
 def _pages(connection: sqlite3.Connection, chosen: Range) -> Iterator[list[EventRow]]:

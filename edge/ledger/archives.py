@@ -31,6 +31,16 @@ def list_archives(connection: sqlite3.Connection, after: int = 0) -> list[Archiv
     return [ArchiveFile(*row) for row in connection.execute(query, (after,))]
 
 
+def list_recorded(connection: sqlite3.Connection) -> list[tuple[ArchiveFile, int]]:
+    """Return every archive, oldest first, with the id of the event that put it on record.
+
+    Raises:
+        sqlite3.Error: the storage failed.
+    """
+    query = f"SELECT {_COLUMNS}, recorded_event FROM archives ORDER BY last_event"  # noqa: S608  # constants
+    return [(ArchiveFile(*fields), recorded) for *fields, recorded in connection.execute(query)]
+
+
 def next_archive(connection: sqlite3.Connection, identity: int) -> ArchiveFile | None:
     """Return the archive that holds an event or, where none does, the next one; None where there is neither.
 

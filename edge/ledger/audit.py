@@ -19,7 +19,8 @@ from edge.core.events import (
     Stored,
 )
 from edge.ledger.archive_file import ArchiveFile, EventRow
-from edge.ledger.archives import archive_of, list_archives
+from edge.ledger.archives import archive_of, list_recorded
+from edge.ledger.audit_leftovers import LeftoversAudit
 from edge.ledger.audit_parts import PartsAudit, name_of
 from edge.ledger.audit_pictures import PicturesAudit
 from edge.ledger.codec import GENESIS, Anomaly, CodecError, LedgerEvent, Row, chain, decode
@@ -37,7 +38,8 @@ _EPOCHS: Final = (
 class Audit:
     """The state of a walk through the events; what is wrong goes to ``findings``.
 
-    ``anchors`` are looked up as their events come by: :attr:`met` holds those that the chain agrees with.
+    ``anchors`` are looked up as their events come by: :attr:`met` holds those that the chain agrees with and nothing
+    before them contradicts.
     """
 
     def __init__(
@@ -55,7 +57,8 @@ class Audit:
         self.whole = True
         """False once an archive could not be read to its end: what depends on all events is not compared then."""
         self.parts = PartsAudit(connection, findings)
-        self._pictures = PicturesAudit(connection, findings)
+        self._pictures = PicturesAudit(connection, self.parts, findings)
+        self._leftovers = LeftoversAudit(connection, findings)
         self._connection = connection
         self._source = source
         self._findings = findings
@@ -63,7 +66,8 @@ class Audit:
         self._epochs: dict[int, list[Any]] = {}
         self._epoch = 0
         self._running: bool | None = False
-        self._archives: list[ArchiveFile] = []
+        self._archives: list[tuple[ArchiveFile, int]] = []
+        self._broken = False
 
     @property
     def epochs(self) -> int:
@@ -84,6 +88,8 @@ class Audit:
         where = f"{page.archive.name}: " if page.archive else ""
         for row in page.rows:
             self._link(row, where)
+        if page.archive is not None and page.rows:
+            self._leftovers.compare(page.archive, page.rows)
         if page.archive is not None and page.ended:
             self._end_archive(page.archive, page)
         return True
@@ -96,16 +102,18 @@ class Audit:
         """
         self.parts.finish()
         self._pictures.finish()
+        self._leftovers.finish()
         if self.whole:
             found = {epoch: values for epoch, *values in self._connection.execute(_EPOCHS)}
             if found != self._epochs:
                 self._findings.add("the table of epochs differs from the events")
-            if list_archives(self._connection) != self._archives:
+            if list_recorded(self._connection) != self._archives:
                 self._findings.add("the table of archives differs from the events")
         head = self._connection.execute("SELECT id, hash FROM head").fetchone()
-        if self.tail.identity and head != self.tail:
-            last = 0 if head is None else head[0]
-            self._findings.add(f"the chain ends with event {self.tail.identity}, but {last} was the last one written")
+        last = Tail(0, GENESIS) if head is None else Tail(*head)
+        if last != self.tail:
+            said = f"event {self.tail.identity}, but {last.identity} was the last one written"
+            self._findings.add(f"the chain ends with {said}")
 
     def _end_archive(self, archive: ArchiveFile, page: Page) -> None:
         self.archives += 1
@@ -117,6 +125,7 @@ class Audit:
                 self._findings.add(f"{archive.name}: {found}; {said}")
             self.whole = self.parts.whole = self._pictures.whole = False
             self._running = None
+            self._broken = True
         self.tail = end
 
     def _link(self, row: EventRow, where: str) -> None:
@@ -124,10 +133,10 @@ class Audit:
         self.events += 1
         expected = self.tail.identity + 1
         if identity != expected:
-            self._findings.add(f"{where}{_out_of_order(expected, identity)}")
+            self._break(f"{where}{_out_of_order(expected, identity)}")
         if chain(self.tail.digest, identity, fields) != digest:
             text = f"event {identity} ({fields.kind}): the hash does not fit; it or what stood before changed"
-            self._findings.add(f"{where}{text}")
+            self._break(f"{where}{text}")
         self.tail = Tail(identity, digest)
         if identity in self._anchors:
             self._meet(digest.hex(), self._anchors[identity])
@@ -138,15 +147,19 @@ class Audit:
         except ConflictError as error:
             self._findings.add(f"{where}event {identity} ({fields.kind}): {error}")
 
+    def _break(self, problem: str) -> None:
+        self._findings.add(problem)
+        self._broken = True
+
     def _meet(self, digest: str, anchors: frozenset[Anchor]) -> None:
         for anchor in anchors:
-            if digest.startswith(anchor.digest):
-                self.met.add(anchor)
-            else:
+            if not digest.startswith(anchor.digest):
                 text = f"anchor {anchor}: the hash of that event is {digest} now"
                 self._findings.add(
                     f"{text}; what stands up to it is not what stood there when the anchor was given out"
                 )
+            elif not self._broken:  # else it proves only that the hash was left as it was
+                self.met.add(anchor)
 
     def _take(self, identity: int, event: LedgerEvent) -> None:
         match event:
@@ -163,7 +176,7 @@ class Audit:
             case Pruned():
                 self._pictures.pruned(identity, event)
             case Archived():
-                self._archives.append(_archive_of(event))
+                self._archives.append((_archive_of(event), identity))
             case Anomaly():
                 self.anomalies += 1
                 if event.epoch is not None and event.seq is not None:

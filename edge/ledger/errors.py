@@ -8,6 +8,7 @@ _CORRUPT: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqli
 FAILURES: Final = (sqlite3.Error, OSError, UnicodeError)
 """What SQLite raises about a file; its message itself may be unreadable where it quotes a damaged one."""
 
+_UNREADABLE: Final = "Could not decode to UTF-8"  # how Python words it; SQLite has no code for it
 _PRIMARY: Final = 0xFF  # an extended SQLite result code holds the primary one in its low byte
 
 
@@ -63,10 +64,12 @@ def explain(error: Exception, path: Path) -> LedgerError:
     """Return the ledger's error for one of :data:`FAILURES` about the file at ``path``."""
     code = getattr(error, "sqlite_errorcode", None)
     primary = None if code is None else code & _PRIMARY
-    if primary in _CORRUPT or isinstance(error, UnicodeError):
-        return LedgerCorruptError(
-            f"{path}: damaged, or not a ledger ({error}); keep a copy, then move ledger.db* away and restart"
-        )
+    unreadable = code is None and _UNREADABLE in str(error)
+    if unreadable or primary in _CORRUPT or isinstance(error, UnicodeError):
+        what, cure = "damaged, or not a ledger", "keep a copy, then move ledger.db* away and restart"
+        if unreadable:
+            what, cure = "a row is damaged", "run linegate ledger verify to see which"
+        return LedgerCorruptError(f"{path}: {what} ({error}); {cure}")
     if primary == sqlite3.SQLITE_FULL:
         return LedgerFullError(f"{path}: no space left ({error}); free space on that file system")
     if primary == sqlite3.SQLITE_READONLY:

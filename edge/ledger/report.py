@@ -60,7 +60,7 @@ class Findings:
     count: int = 0
 
     def add(self, problem: str) -> None:
-        """Note a problem."""
+        """Note a problem; what of it is no text, quoted from a damaged row, is written as its bytes."""
         self.count += 1
         if len(self.listed) < MAX_LISTED:
-            self.listed.append(problem)
+            self.listed.append(problem.encode("utf-8", "backslashreplace").decode())

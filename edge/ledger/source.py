@@ -75,7 +75,7 @@ class Source:
         try:
             size, sha256 = fingerprint(path)
         except ArchiveError as error:
-            return self._end(archive, str(error))
+            return self._end(archive, _mended(error))
         if (size, sha256) == (archive.size, archive.sha256):
             return Page([], archive)
         said = f"the ledger says {archive.sha256}, {archive.size} bytes"
@@ -85,12 +85,16 @@ class Source:
         try:
             rows = next(self._pages, None)
         except ArchiveError as error:
-            return self._end(archive, str(error))
+            return self._end(archive, _mended(error))
         return self._end(archive, None) if rows is None else Page(rows, archive)
 
     def _end(self, archive: ArchiveFile, problem: str | None) -> Page:
         self._archive, self._pages, self._position = None, iter(()), archive.last
         return Page([], archive, problem, ended=True)
+
+
+def _mended(error: ArchiveError) -> str:
+    return f"{error}; put the file back from a copy"
 
 
 def _later(pages: Iterator[list[EventRow]], after: int) -> Iterator[list[EventRow]]:

@@ -12,9 +12,10 @@ from edge.ledger.errors import LedgerCorruptError, explain
 from edge.ledger.schema import FILE_NAME, connect_reader
 
 _ROWS: Final = """
-    SELECT parts.received_at, sent.mono_ns - parts.received_mono, decided.body, sent.body
+    SELECT parts.session, parts.trig, parts.received_at, sent.mono_ns - parts.received_mono, decided.body, sent.body,
+        CASE WHEN overruled_event IS NULL THEN NULL ELSE parts.code END
     FROM (
-        SELECT * FROM parts WHERE sent_event IS NOT NULL AND decided_event IS NOT NULL AND overruled_event IS NULL
+        SELECT * FROM parts WHERE sent_event IS NOT NULL AND decided_event IS NOT NULL
         ORDER BY first_event DESC LIMIT ?
     ) AS parts
     JOIN events AS decided ON decided.id = parts.decided_event
@@ -25,11 +26,18 @@ _ROWS: Final = """
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartTimes:
-    """One part that was answered live: when, receipt to send and the named stages of it, in nanoseconds."""
+    """One part that was answered live: when, receipt to send and the named stages of it, in nanoseconds.
 
+    ``overruled`` is the code of the verdict that stood in the end where it was not the one that was judged, else None:
+    such a part was answered while its stages still ran, and they do not add up to ``total_ns``.
+    """
+
+    session: int
+    trig: int
     received_utc_ms: int
     total_ns: int
     stages_ns: Mapping[str, int]
+    overruled: int | None
 
 
 def part_times(directory: Path, *, newest: int) -> Iterator[PartTimes]:
@@ -44,11 +52,18 @@ def part_times(directory: Path, *, newest: int) -> Iterator[PartTimes]:
             rows = connection.execute(_ROWS, (newest,)).fetchall()
         except sqlite3.Error as error:
             raise explain(error, path) from error
-    for received_utc_ms, total_ns, decided, sent in rows:
+    for session, trig, received_utc_ms, total_ns, decided, sent, overruled in rows:
         try:
             stages = json.loads(decided)["stages_ns"] | json.loads(sent)["stages_ns"]
         except (ValueError, TypeError, LookupError) as error:
             raise LedgerCorruptError(
                 f"{path}: an event's body is damaged ({error}); run linegate ledger verify to see where"
             ) from error
-        yield PartTimes(received_utc_ms=received_utc_ms, total_ns=total_ns, stages_ns=stages)
+        yield PartTimes(
+            session=session,
+            trig=trig,
+            received_utc_ms=received_utc_ms,
+            total_ns=total_ns,
+            stages_ns=stages,
+            overruled=overruled,
+        )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from edge.core.events import Archived, Event
-from edge.ledger.archive_file import sync_folder
+from edge.durable import sync_folder
 from edge.ledger.archives import archived_until
 from edge.ledger.codec import anomaly
 from edge.ledger.errors import FAILURES, LedgerCorruptError, LedgerError, explain

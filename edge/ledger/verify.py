@@ -56,7 +56,7 @@ def verify(
     images = waiting = 0
     outcomes: dict[str, int] = {}
     known = frozenset(anchors)
-    with closing(connect_reader(path)) as connection, ThreadPoolExecutor(1) as beside:
+    with closing(_connect(path)) as connection, ThreadPoolExecutor(1) as beside:
         file = None if running else beside.submit(_check_file, path)
         source = Source(connection, (directory / FOLDER, *archives))
         audit = Audit(connection, source, findings, _by_event(known))
@@ -96,6 +96,13 @@ def verify(
     )
 
 
+def _connect(path: Path) -> sqlite3.Connection:
+    """Return a reader to which bytes that are no UTF-8 are a difference like any other, not the end of the walk."""
+    connection = connect_reader(path)
+    connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
+    return connection
+
+
 def _walk(connection: sqlite3.Connection, audit: Audit, progress: Progress | None) -> None:
     """Take all events, the last of them in a transaction that is left open: nothing comes in before all is compared."""
     (last,) = connection.execute("SELECT coalesce(max(id), 0) FROM events").fetchone()
@@ -109,7 +116,7 @@ def _walk(connection: sqlite3.Connection, audit: Audit, progress: Progress | Non
 
 def _check_file(path: Path) -> list[str]:
     """Return what SQLite finds wrong with the file, and what was done to its tables and triggers."""
-    with closing(connect_reader(path)) as connection:
+    with closing(_connect(path)) as connection:
         problems = [
             f"the file is damaged: {text}"
             for (text,) in connection.execute("PRAGMA integrity_check(20)")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from edge.spool.durable import is_temporary, sync_folder, write_whole
+from edge.durable import is_temporary, sync_folder, write_whole
 from edge.spool.sidecar import STORE_PATTERN
 
 STORE_ID_FILE: Final = "store-id"
@@ -60,6 +60,19 @@ def take_stock(directory: Path) -> SpoolContents:
     )
 
 
+def read_id(directory: Path) -> str | None:
+    """Return the id of a spool, None where there is none that can be read as one.
+
+    Raises:
+        OSError: the id's file is there and cannot be read.
+    """
+    with suppress(FileNotFoundError, NotADirectoryError, UnicodeDecodeError):
+        found = (directory / STORE_ID_FILE).read_text("ascii").strip()
+        if re.fullmatch(STORE_PATTERN, found):
+            return found
+    return None
+
+
 def read_or_draw_id(directory: Path) -> str:
     """Return the id drawn when this spool was first opened. It sets apart the pictures of a station set up anew.
 
@@ -67,10 +80,10 @@ def read_or_draw_id(directory: Path) -> str:
         OSError: the id's file cannot be read or written.
     """
     path = directory / STORE_ID_FILE
-    with suppress(FileNotFoundError, UnicodeDecodeError):
-        found = path.read_text("ascii").strip()
-        if re.fullmatch(STORE_PATTERN, found):
-            return found
+    found = read_id(directory)
+    if found is not None:
+        return found
+    if path.exists():
         _LOG.warning("spool id in %s is unreadable, drawing a new one", path)
     drawn = secrets.token_hex(4)
     write_whole(path, f"{drawn}\n".encode())

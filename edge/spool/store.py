@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from edge.core.anchors import Anchor
 from edge.core.events import Instant, PartKey
 from edge.core.types import Box, Decision, Limits
-from edge.spool.durable import make_folders, write_whole
+from edge.durable import make_folders, write_whole
 from edge.spool.errors import (
     SpoolEncodeError,
     SpoolError,

@@ -5,8 +5,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from edge.durable import stage, sync_folder
 from models.errors import ModelError
-from models.whole_files import make_folder, stage, sync_folder
+from models.whole_files import make_folder
 
 REPORT: Final = "report.html"
 METRICS: Final = "metrics.json"

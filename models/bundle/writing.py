@@ -4,13 +4,13 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
+from edge.durable import PUBLIC_MODE, write_whole
 from models.bundle import layout
 from models.bundle.archive import parse_bundle
 from models.bundle.contents import Bundle
 from models.bundle.manifest import Manifest, Member
 from models.bundle.stored_zip import pack_stored
 from models.errors import BundleUnreadableError
-from models.whole_files import write_whole
 
 
 def write_bundle(path: Path, manifest: Manifest, members: Mapping[str, bytes]) -> Bundle:
@@ -27,7 +27,7 @@ def write_bundle(path: Path, manifest: Manifest, members: Mapping[str, bytes]) -
     data = pack(manifest, members)
     bundle = parse_bundle(data, str(path))
     try:
-        write_whole(path, data)
+        write_whole(path, data, mode=PUBLIC_MODE)
     except OSError as error:
         raise BundleUnreadableError(
             f"{path}: cannot be written ({error.strerror}); check space and permissions"

@@ -8,9 +8,10 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from edge.durable import PUBLIC_MODE, write_whole
 from models.commissioning.errors import CommissionedFileError, CommissioningError
 from models.commissioning.record import SCHEMA_VERSION, CommissionedFile
-from models.whole_files import read_bounded, write_whole
+from models.whole_files import read_bounded
 
 FILE_BYTES_MAX: Final = 8_000_000
 """Nothing that is commissioned comes near; beyond this a file is refused unread."""
@@ -62,7 +63,7 @@ def write_commissioned(path: Path, content: CommissionedFile, *, replace: bool) 
     document = content.model_dump(mode="json")
     text = json.dumps(document | {_CONTENT_HASH: _content_hash(document)}, indent=1, allow_nan=False)
     try:
-        write_whole(path, f"{text}\n".encode())
+        write_whole(path, f"{text}\n".encode(), mode=PUBLIC_MODE)
     except OSError as error:
         raise CommissioningError(
             f"{path}: cannot be written ({error.strerror}); check the folder, its space and its permissions"

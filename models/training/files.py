@@ -12,8 +12,9 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.durable import PUBLIC_MODE, write_whole
 from models.errors import ModelError
-from models.whole_files import make_folder, write_whole
+from models.whole_files import make_folder
 
 _LOCK: Final = "run.lock"
 _LOCK_MODE: Final = 0o644
@@ -79,7 +80,7 @@ def _holder(path: Path) -> str:
 def write_file(path: Path, data: bytes) -> None:
     """Write a file whole; raises :class:`ModelError` where that fails."""
     try:
-        write_whole(path, data)
+        write_whole(path, data, mode=PUBLIC_MODE)
     except OSError as error:
         raise ModelError(f"{path}: cannot be written ({error.strerror}); free space and start again") from error
 

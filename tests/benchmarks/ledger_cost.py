@@ -100,7 +100,9 @@ class Beside:
 def measure_beside(directory: Path, keep: int, parts: int) -> Beside:
     """Record parts as a line does, with pauses, first alone, then while all but ``keep`` events are archived."""
     ledger = start(directory)
-    archiver = Archiver(ledger, directory, Retention(days=36_500, events=keep, file_events=1_000, always_kept=0))
+    archiver = Archiver(
+        ledger, directory, Retention(days=36_500, events=keep, file_events=1_000, always_kept=0, young_s=0)
+    )
     archiver.start()
     try:
         alone = _commits(ledger, 4_000_000_001, parts)

@@ -53,7 +53,7 @@ def test_a_disk_too_full_for_an_archive_keeps_every_event(disk: Path, monkeypatc
     ledger = start(disk)
     assert ledger.append(*(event for trig in range(1, PARTS) for event in whole_part(key(trig)))).wait(10)
     fill(disk / "filler")
-    archiver = Archiver(ledger, disk, Retention(days=36_500, events=0, always_kept=0))
+    archiver = Archiver(ledger, disk, Retention(days=36_500, events=0, always_kept=0, young_s=0))
     archiver.start()
     with pytest.raises(ArchiveError, match="check free space"):
         list(archiver.ask().progress())
@@ -75,7 +75,7 @@ def test_a_disk_too_full_to_let_go_of_rows_lets_go_of_them_later(disk: Path, mon
     monkeypatch.setattr("edge.ledger.writer.PAUSE_S", 3600.0)
     ledger = start(disk)
     assert ledger.append(*(event for trig in range(1, PARTS) for event in whole_part(key(trig)))).wait(10)
-    archiver = Archiver(ledger, disk, Retention(days=36_500, events=0, always_kept=0))
+    archiver = Archiver(ledger, disk, Retention(days=36_500, events=0, always_kept=0, young_s=0))
     archiver.start()
     assert len(list(archiver.ask().progress())) == 1
     archiver.stop()

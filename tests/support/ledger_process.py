@@ -37,7 +37,7 @@ class Numbers:
 
 def archive_on(ledger: Ledger, folder: Path) -> None:
     archiver.REST_S = 0.0  # type: ignore[misc]  # many archives in little time
-    running = Archiver(ledger, folder, Retention(days=36_500, events=100, file_events=40, always_kept=0))
+    running = Archiver(ledger, folder, Retention(days=36_500, events=100, file_events=40, always_kept=0, young_s=0))
     running.start()
     while True:
         for _ in running.ask().progress():

@@ -136,7 +136,7 @@ def write(directory: Path, events: Iterable[Event]) -> None:
 
 def archive(directory: Path, *, keep: int = 0, file_events: int = 1000) -> None:
     """Start a station that archives all but the newest ``keep`` events of now, and lets go of them, and stop it."""
-    retention = Retention(days=36_500, events=keep, file_events=file_events, always_kept=0)
+    retention = Retention(days=36_500, events=keep, file_events=file_events, always_kept=0, young_s=0)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("edge.ledger.archiver.REST_S", 0.0)
         patch.setattr("edge.ledger.writer.PAUSE_S", 0.0005)

@@ -74,7 +74,7 @@ def test_a_remark_is_in_the_chain_with_who_made_it_and_from_where(station: Runni
 def test_events_are_archived_on_request_while_parts_go_on(tmp_path: Path) -> None:
     ledger = start(tmp_path)
     for trig in range(1, 400):
-        ledger.append(*whole_part(key(trig, session=5)))
+        ledger.append(*whole_part(key(trig, session=5), trig * 60_000))
     ledger.close("stopped", instant(), {})
     with RunningStation(tmp_path) as station:
         replies: list[Reply] = []

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from edge.cli.ledger import app
-from tests.support.ledgers import archive, key, pruned, received, stored, whole_part, write
+from tests.support.ledgers import archive, key, pruned, received, stored, tampering, whole_part, write
 from tests.support.stations import RunningStation, StandInJudge
 from tests.support.waiting import wait_until
 
@@ -160,7 +160,40 @@ def test_an_anchor_from_anywhere_bounds_the_claim(store: Path, tmp_path: Path, f
         "unanchored": 6,
         "own_agreed": 0,
         "own_reach": None,
+        "left_out": 0,
+        "left_out_of_this_station": 0,
     }
+
+
+def sidecar(store: str, name: str, anchor: dict[str, object]) -> str:
+    return json.dumps({"store": store, "station": {"site": "plant1", "line": "line3", "name": name}, "ledger": anchor})
+
+
+def test_side_cars_of_other_stores_are_left_out_and_told(store: Path, tmp_path: Path) -> None:
+    event, digest = head_of(store)
+    (store / "spool" / "store-id").write_text("0123abcd\n")
+    bucket = tmp_path / "bucket"
+    bucket.mkdir()
+    (bucket / "1-1-top.json").write_text(sidecar("0123abcd", "st07", {"id": event, "hash": digest}))
+    (bucket / "1-2-top.json").write_text(sidecar("99999999", "st08", {"id": event - 1, "hash": digest}))
+    (bucket / "1-3-top.json").write_text(sidecar("99999999", "st07", {"id": event + 9, "hash": digest}))
+    result = run("verify", "--store", store, "--anchors", bucket)
+    assert result.exit_code == 0, result.output
+    assert "anchors: 2 side-cars of other stores or stations were left out" in result.stdout
+    assert f"anchors: 1 of 1 agree, the last is event {event}" in result.stdout
+    fields = json.loads(run("verify", "--json", "--store", store, "--anchors", bucket).stdout)["anchors"]
+    assert (fields["given"], fields["agreed"], fields["left_out"]) == (1, 1, 2)
+    assert fields["left_out_of_this_station"] == 1
+    assert "anchors: 1 of those name this station and another store" in result.stdout
+
+
+def test_a_changed_store_id_does_not_silence_the_side_cars_of_a_bucket(store: Path, tmp_path: Path) -> None:
+    (tmp_path / "bucket").mkdir()
+    (tmp_path / "bucket" / "1-1-top.json").write_text(sidecar("0123abcd", "st07", {"id": 3, "hash": "ab" * 32}))
+    (store / "spool" / "store-id").write_text("99999999\n")
+    result = run("verify", "--store", store, "--anchors", tmp_path / "bucket")
+    assert result.exit_code == 2
+    assert "holds no anchor of this store (store-id 99999999)" in result.stderr
 
 
 def test_an_anchor_that_does_not_agree_fails_and_says_what_it_means(store: Path) -> None:
@@ -170,6 +203,18 @@ def test_an_anchor_that_does_not_agree_fails_and_says_what_it_means(store: Path)
         assert result.exit_code == 1
         assert text in result.stdout
         assert not json.loads(run("verify", "--json", "--store", store, "--anchor", anchor).stdout)["ok"]
+
+
+def test_an_anchor_behind_a_broken_chain_proves_nothing(store: Path) -> None:
+    event, digest = head_of(store)
+    with tampering(store) as connection:
+        connection.execute("UPDATE events SET body = replace(body, 'A/1:2', 'B') WHERE id = 2")
+    result = run("verify", "--store", store, "--anchor", f"{event}:{digest}")
+    assert result.exit_code == 1
+    assert "nothing up to it was changed" not in result.stdout
+    assert "anchors: none of 1 agrees" in result.stdout
+    fields = json.loads(run("verify", "--json", "--store", store, "--anchor", f"{event}:{digest}").stdout)["anchors"]
+    assert (fields["given"], fields["agreed"], fields["reach"], fields["unanchored"]) == (1, 0, None, event)
 
 
 @pytest.mark.parametrize("content", ["", "5:12", "no anchor", '{"ledger":5}', '{"ledger":', "[" * 5000])

@@ -57,7 +57,7 @@ def test_readers_see_every_part_once_while_events_move_to_the_archive(
     monkeypatch.setattr("edge.ledger.archiver.REST_S", 0.0)
     monkeypatch.setattr("edge.ledger.writer.PAUSE_S", 0.0005)
     ledger = start(tmp_path)
-    archiver = Archiver(ledger, tmp_path, Retention(days=36_500, events=20, file_events=30, always_kept=0))
+    archiver = Archiver(ledger, tmp_path, Retention(days=36_500, events=20, file_events=30, always_kept=0, young_s=0))
     archiver.start()
     assert ledger.append(*whole_part(key(1))).wait(10)
     going = threading.Event()

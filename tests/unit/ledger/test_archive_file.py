@@ -177,7 +177,7 @@ def test_a_changed_byte_is_found(data: st.DataObject, sample: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "text"),
     [
-        (None, "put the file back"),
+        (None, "No such file"),
         (b"", "is no archive of events"),
         (b"plain text", "damaged"),
         (gzip.compress(b"a,b\n1,2\n"), "is no archive of events"),

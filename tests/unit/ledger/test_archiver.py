@@ -2,16 +2,20 @@
 
 import json
 import logging
+import os
+import shutil
 import sqlite3
+import time
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from edge.core.codes import Code
-from edge.core.events import Archived
+from edge.core.events import Archived, Event, Instant
 from edge.core.types import Act, Decision
-from edge.ledger import ArchiveError, Ledger, archived_parts
+from edge.ledger import ArchiveError, Ledger, Ticket, archived_parts
 from edge.ledger.archive_file import FOLDER
 from edge.ledger.archiver import Archiver
 from edge.ledger.export import export
@@ -117,7 +121,7 @@ def test_an_event_long_after_its_part_is_in_the_export(
 def test_open_and_unsent_parts_stay_in_their_table(tmp_path: Path) -> None:
     ledger = start(tmp_path)
     assert ledger.append(received(key(1)), decided(key(1)), received(key(2)), *whole_part(key(3))).wait(10)
-    archiver = Archiver(ledger, tmp_path, Retention(days=36_500, events=0, always_kept=0))
+    archiver = Archiver(ledger, tmp_path, Retention(days=36_500, events=0, always_kept=0, young_s=0))
     archiver.start()
     list(archiver.ask().progress())
     wait_until(lambda: not ledger._store.untidy)
@@ -206,6 +210,23 @@ def test_an_accept_that_the_plc_claims_for_a_part_that_has_gone_is_told(tmp_path
     assert verify(tmp_path).problems == ()
 
 
+def test_an_honest_accept_of_this_hour_is_not_archived_whatever_is_asked_so_that_its_late_ack_finds_it(
+    tmp_path: Path,
+) -> None:
+    ledger = Ledger.open(tmp_path)
+    now = Instant(mono_ns=time.monotonic_ns(), utc_ms=time.time_ns() // 1_000_000)
+    ledger.start_epoch(software="0.1.0", config_hash="c0" * 32, at=now)
+    part = received(key(1), at=now), decided(key(1), at=now), replace(sent(key(1)), at=now)
+    assert ledger.append(*part).wait(10)
+    archiver = Archiver(ledger, tmp_path, Retention(events=0, always_kept=0))
+    archiver.start()
+    assert list(archiver.ask(keep_days=0.0).progress()) == []
+    assert ledger.append(replace(plc_acked(key(1)), at=now)).wait(10)
+    archiver.stop()
+    ledger.close("stopped", now, {})
+    assert counts(tmp_path, 0)["unearned"] == 0
+
+
 def test_an_ack_of_an_unknown_part_may_come_again_after_it_has_gone(tmp_path: Path) -> None:
     write(tmp_path, [plc_acked(key(900, seq=0, epoch=0), act=Act.TIMED_OUT), loss(900), *whole_part(key(1))])
     archive(tmp_path)
@@ -291,6 +312,47 @@ def test_a_file_that_is_whole_and_not_on_record_is_taken_up(tmp_path: Path) -> N
     assert verify(tmp_path).problems == ()
 
 
+def test_a_file_that_stands_already_is_on_the_disk_before_it_is_on_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, [*whole_part(key(1)), *whole_part(key(2))])
+    shutil.copytree(tmp_path, tmp_path / "copy")
+    archive(tmp_path / "copy")
+    shutil.copytree(tmp_path / "copy" / FOLDER, tmp_path / FOLDER)  # nobody flushed it
+    (name,) = [name for name in files(tmp_path) if name.startswith("events")]
+    order: list[str] = []
+    sync, append = os.fsync, Ledger.append
+
+    def fsync(descriptor: int) -> None:
+        order.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+        sync(descriptor)
+
+    def put(ledger: Ledger, *events: Event, **options: bool) -> Ticket:
+        order.extend("on record" for event in events if isinstance(event, Archived))
+        return append(ledger, *events, **options)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(Ledger, "append", put)
+    archive(tmp_path)
+    before = order[: order.index("on record")]
+    assert before[-3:] == [name, FOLDER, tmp_path.name]
+    assert verify(tmp_path).problems == ()
+
+
+def test_sums_that_a_kill_left_short_are_whole_after_the_next_look(tmp_path: Path) -> None:
+    write(tmp_path, [*whole_part(key(1)), *whole_part(key(2))])
+    archive(tmp_path, file_events=4)
+    sums = tmp_path / FOLDER / "SHA256SUMS"
+    whole = sums.read_text()
+    assert len(whole.splitlines()) > 1
+    sums.write_text(whole.splitlines(keepends=True)[0])
+    archive(tmp_path, keep=1000)
+    assert sums.read_text() == whole
+    sums.unlink()
+    archive(tmp_path, keep=1000)
+    assert sums.read_text() == whole
+
+
 @pytest.mark.parametrize("kind", ["foreign", "damaged"])
 def test_a_file_in_the_way_is_named_and_left_alone(tmp_path: Path, kind: str) -> None:
     (tmp_path / "other").mkdir()
@@ -301,8 +363,10 @@ def test_a_file_in_the_way_is_named_and_left_alone(tmp_path: Path, kind: str) ->
     (tmp_path / FOLDER).mkdir()
     (tmp_path / FOLDER / name).write_bytes(content if kind == "foreign" else content[:50])
     write(tmp_path, [*whole_part(key(1)), *whole_part(key(2)), *whole_part(key(3))])
-    with pytest.raises(ArchiveError, match="move it" if kind == "foreign" else "damaged"):
+    with pytest.raises(ArchiveError, match="move it to another folder") as caught:
         archive(tmp_path)
+    assert ("damaged" in str(caught.value)) == (kind == "damaged")
+    assert "from a copy" not in str(caught.value)  # there is none: its events are in the ledger still
     assert files(tmp_path) == [name]
     assert verify(tmp_path).archives == 0
 
@@ -322,7 +386,7 @@ def test_it_archives_by_itself_and_says_so_once_where_it_cannot(
     write(tmp_path, [event for trig in range(1, 20) for event in whole_part(key(trig))])
     (tmp_path / FOLDER).touch()
     ledger = start(tmp_path)
-    archiver = Archiver(ledger, tmp_path, Retention(days=36_500, events=10, file_events=20, always_kept=0))
+    archiver = Archiver(ledger, tmp_path, Retention(days=36_500, events=10, file_events=20, always_kept=0, young_s=0))
     with caplog.at_level(logging.WARNING, "edge.ledger.archiver"):
         archiver.start()
         wait_until(lambda: caplog.records)
@@ -337,7 +401,7 @@ def test_it_archives_by_itself_and_says_so_once_where_it_cannot(
 def test_a_second_request_is_told_to_wait_and_a_stop_ends_the_first(tmp_path: Path) -> None:
     write(tmp_path, whole_part(key(1)))
     ledger = start(tmp_path)
-    archiver = Archiver(ledger, tmp_path, Retention(always_kept=0))
+    archiver = Archiver(ledger, tmp_path, Retention(always_kept=0, young_s=0))
     job = archiver.ask(0.0)
     with pytest.raises(ArchiveError, match="try again"):
         archiver.ask(0.0)

@@ -1,11 +1,14 @@
 import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from edge.core.anchors import Anchor
 from edge.core.events import Instant
 from edge.ledger import Ledger, audit_parts, source
+from edge.ledger.schema import FILE_NAME
 from edge.ledger.verify import verify
 from tests.support.ledgers import (
     decided,
@@ -151,6 +154,15 @@ def test_a_result_without_its_verdict_before_it_is_found(tmp_path: Path) -> None
         ("UPDATE parts SET in_time = 0 WHERE trig = 1", "sess 7 trig 1: the table of parts differs"),
         ("DELETE FROM parts WHERE trig = 10", "sess 7 trig 10: the table of parts differs"),
         ("INSERT INTO parts (first_event, first_at, session, trig) VALUES (90, 1, 1, 1)", "has 9 rows"),
+        ("UPDATE events SET body = CAST(x'7bff7d' AS TEXT) WHERE id = 4", "event 4 (sent): the hash does not fit"),
+        ("UPDATE events SET kind = CAST(x'ff' AS TEXT) WHERE id = 4", "event 4: unknown kind"),
+        ("UPDATE parts SET part = CAST(x'ff' AS TEXT) WHERE trig = 1", "sess 7 trig 1: the table of parts differs"),
+        ("INSERT INTO events SELECT -1, 'operator', 1, 1, NULL, NULL, NULL, NULL, '{}', x'00'", "event -1 (operator)"),
+        ("INSERT INTO events SELECT 0, 'operator', 1, 1, NULL, NULL, NULL, NULL, '{}', x'00'", "event 0 (operator)"),
+        ("DELETE FROM images WHERE path = '1.jpg'", "event 6 (stored): the table of pictures has no row of 1.jpg"),
+        ("DELETE FROM images", "event 6 (stored): the table of pictures has no row of 1.jpg"),
+        ("UPDATE images SET first_event = 99999 WHERE path = '1.jpg'", "the table of pictures differs"),
+        ("UPDATE images SET first_event = 7 WHERE path = '1.jpg'", "the table of pictures differs"),
         ("UPDATE images SET path = 'x' WHERE path = '1.jpg'", "the table of pictures differs"),
         ("UPDATE images SET pruned_event = 3 WHERE path = '1.jpg'", "does not say that it was pruned"),
         ("INSERT INTO images SELECT 90, first_event, camera, path, sha256, size, 3 FROM images LIMIT 1", "has 6 rows"),
@@ -164,6 +176,36 @@ def test_what_was_changed_is_found(tmp_path: Path, statement: str, problem: str)
         connection.execute(statement)
     problems = verify(tmp_path, lambda path, sha256: None).problems
     assert any(problem in text for text in problems), problems
+
+
+def test_a_damaged_text_stops_nothing(tmp_path: Path) -> None:
+    busy_day(tmp_path)
+    with tampering(tmp_path) as connection:
+        connection.execute("UPDATE events SET body = CAST(x'7bff7d' AS TEXT) WHERE id = 4")
+    report = verify(tmp_path, lambda path, sha256: None)
+    assert (report.events, report.images) == (37, 4)
+    for problem in report.problems:
+        problem.encode()
+
+
+def test_a_ledger_emptied_but_for_its_head_is_found(tmp_path: Path) -> None:
+    busy_day(tmp_path)
+    with tampering(tmp_path) as connection:
+        for table in ("events", "parts", "tallies", "epochs", "images"):
+            connection.execute(f"DELETE FROM {table}")
+    problems = verify(tmp_path).problems
+    assert "the chain ends with event 0, but 37 was the last one written" in problems
+
+
+def test_an_anchor_agrees_only_where_the_chain_was_whole_up_to_it(tmp_path: Path) -> None:
+    busy_day(tmp_path)
+    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as connection:
+        rows = connection.execute("SELECT id, lower(hex(hash)) FROM events").fetchall()
+    anchors = {event: Anchor(event=event, digest=digest) for event, digest in rows}
+    assert verify(tmp_path, anchors=anchors.values()).agreed == frozenset(anchors.values())
+    with tampering(tmp_path) as connection:
+        connection.execute("UPDATE events SET body = replace(body, 'scratch', 'stain') WHERE id = 8")
+    assert verify(tmp_path, anchors=anchors.values()).agreed == {anchors[event] for event in range(1, 8)}
 
 
 def test_missing_protection_is_found(tmp_path: Path) -> None:

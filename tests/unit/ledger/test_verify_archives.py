@@ -31,6 +31,8 @@ from tests.support.ledgers import (
     write,
 )
 
+REST = "kind, utc_ms, mono_ns, epoch, session, trig, seq, body, hash"
+
 
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -128,6 +130,7 @@ def test_what_was_changed_in_a_file_is_found(
         ("UPDATE archives SET file = 'x' WHERE first_event = 1", "archive/x: No such file"),
         ("DELETE FROM archives WHERE first_event = 1", "events 1 to 80 are missing"),
         ("DELETE FROM archives", "are missing"),
+        ("UPDATE archives SET recorded_event = recorded_event + 1000", "the table of archives differs"),
         ("DELETE FROM sessions", "the table of sessions differs"),
         ("UPDATE sessions SET received_trig = 1", "the table of sessions differs"),
         ("UPDATE tallies SET parts = parts - 1", "the table of counts differs"),
@@ -136,7 +139,15 @@ def test_what_was_changed_in_a_file_is_found(
             "INSERT INTO parts (first_event, first_at, session, trig, outcome) VALUES (3, 1, 7, 1, 'accept')",
             "the table of parts",
         ),
-        ("DELETE FROM images", "the table of pictures has"),
+        ("DELETE FROM images", "(stored): the table of pictures has no row of b.jpg"),
+        ("UPDATE images SET first_event = 99999", "the table of pictures differs"),
+        ("UPDATE images SET first_event = 2", "the table of pictures differs"),
+        (
+            "INSERT INTO images SELECT 90, first_event, camera, path, sha256, size, 3 FROM images LIMIT 1",
+            "the table of pictures has 3 rows, the events name 2",
+        ),
+        (f"INSERT INTO events SELECT 5, {REST} FROM events LIMIT 1", "event 5: the ledger's own row differs"),
+        (f"INSERT INTO events SELECT -1, {REST} FROM events LIMIT 1", "events are numbered from 1"),
         ("UPDATE images SET pruned_event = 4", "does not say that it was pruned"),
         ("DELETE FROM events WHERE id = (SELECT min(id) FROM events)", "are missing"),
         ("UPDATE epochs SET software = 'x' WHERE epoch = 1", "the table of epochs differs"),
@@ -152,7 +163,7 @@ def test_what_was_changed_in_the_ledger_is_found(store: Path, statement: str, pr
 def test_an_archive_that_is_not_let_go_of_yet_is_checked_as_well(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edge.ledger.writer.PAUSE_S", 60.0)
     ledger = start(store)
-    archiver = Archiver(ledger, store, Retention(days=36_500, events=0, always_kept=0))
+    archiver = Archiver(ledger, store, Retention(days=36_500, events=0, always_kept=0, young_s=0))
     archiver.start()
     list(archiver.ask().progress())
     archiver.stop()
@@ -161,6 +172,52 @@ def test_an_archive_that_is_not_let_go_of_yet_is_checked_as_well(store: Path, mo
     assert (report.problems, report.archives) == ((), 4)
     archives(store)[-1].unlink()
     assert len(verify(store).problems) == 1
+
+
+@pytest.fixture
+def untidy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A ledger that holds all events still, and its archives too."""
+    parts = [whole_part(key(trig), trig * 300) for trig in range(1, 31)]
+    write(tmp_path, [event for part in parts for event in part])
+    monkeypatch.setattr("edge.ledger.writer.PAUSE_S", 60.0)
+    ledger = start(tmp_path)
+    archiver = Archiver(ledger, tmp_path, Retention(days=36_500, events=0, file_events=50, always_kept=0, young_s=0))
+    archiver.start()
+    list(archiver.ask().progress())
+    archiver.stop()
+    ledger.close("stopped", instant(2000), {})
+    assert len(archives(tmp_path)) == 3
+    return tmp_path
+
+
+@pytest.mark.parametrize("gone", [0, 1, 49, 50, 51, 99, 100])
+def test_rows_that_are_let_go_of_oldest_first_are_no_problem(
+    untidy: Path, monkeypatch: pytest.MonkeyPatch, gone: int
+) -> None:
+    monkeypatch.setattr("edge.ledger.archive_file.PAGE", 7)
+    with tampering(untidy) as connection:
+        connection.execute("DELETE FROM events WHERE id <= ?", (gone,))
+    assert verify(untidy).problems == ()
+
+
+@pytest.mark.parametrize(
+    ("statement", "problem"),
+    [
+        ("UPDATE events SET body = replace(body, 'A/1:2', 'B') WHERE id = 6", "event 6: the ledger's own row differs"),
+        ("UPDATE events SET utc_ms = 1 WHERE id = 60", "event 60: the ledger's own row differs"),
+        ("DELETE FROM events WHERE id BETWEEN 7 AND 70", "event 1: stands in the ledger, where what follows has gone"),
+        ("DELETE FROM events WHERE id BETWEEN 51 AND 60", "event 1: stands in the ledger, where what follows"),
+        ("DELETE FROM events WHERE id <= 50 AND id != 20", "event 20: stands in the ledger, where what follows"),
+        ("DELETE FROM events WHERE id <= 60 AND id != 50", "event 50: stands in the ledger, where what follows"),
+    ],
+)
+def test_a_row_that_differs_from_the_archive_or_should_have_gone_is_found(
+    untidy: Path, statement: str, problem: str
+) -> None:
+    with tampering(untidy) as connection:
+        connection.execute(statement)
+    problems = verify(untidy).problems
+    assert any(text.startswith(problem) for text in problems), problems
 
 
 def anchors_of(store: Path) -> dict[int, Anchor]:

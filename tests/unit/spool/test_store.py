@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
+from edge import durable
 from edge.core.events import Instant, PartKey
 from edge.core.types import Box
-from edge.spool import durable
 from edge.spool.errors import (
     SpoolEncodeError,
     SpoolError,
