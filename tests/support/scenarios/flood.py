@@ -3,14 +3,17 @@
 import random
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from edge.inspector.operating import ArchiveRequest, State
+from edge.inspector.operator_client import ask
+from edge.ledger.archive_file import FOLDER
 from edge.line.plc import PlcSettings
 from edge.line.plc_misbehave import Misbehaviour
-from tests.support.plant import LINE_OF_PARTS, REAL, Outcome, Plant
+from tests.support.plant import FAST, REAL, Outcome, Plant
 from tests.support.proxy import Way
 from tests.support.scenarios.broker import restart
 from tests.support.scenarios.stages import GARBAGE, YEAR_S, long_transaction
@@ -21,7 +24,6 @@ SHIFT: Final = 6
 """Faults per shift; each shift has a PLC of its own, and so a session."""
 
 BAD_PARTS: Final = 60
-FAST: Final = replace(LINE_OF_PARTS, rate=0, outstanding=4)
 ROUND_S: Final = 600.0
 
 Trouble = Callable[[Plant], None]
@@ -56,6 +58,16 @@ def _read_for_long(plant: Plant) -> None:
         plant.parts(PARTS_BETWEEN)
 
 
+def _archived(plant: Plant) -> None:
+    replies = list(ask(plant.store, ArchiveRequest(keep_days=0.0)))
+    assert replies[-1].state is State.DONE, replies[-1].text
+
+
+def _killed(plant: Plant) -> None:
+    plant.station.kill()
+    plant.start()
+
+
 TROUBLES: Final[dict[str, Trouble]] = {
     "broker killed": restart,
     "station's link reset": lambda plant: plant.station_side.reset(),
@@ -81,11 +93,23 @@ TROUBLES: Final[dict[str, Trouble]] = {
     "clock jumps ahead and back": _told(f"clock {10 * YEAR_S}", f"clock {-10 * YEAR_S}", "clock 0"),
     "station stands still for 1 s": _paused,
     "foreign reader holds a transaction": _read_for_long,
+    "ledger archived": _archived,
 }
+WITH_KILLS: Final = TROUBLES | {"station killed -9": _killed, "killed once more": _killed}
+"""Twice, so that most shifts have one."""
 
 
-def flood(folder: Path, triggers: int, seconds: float, tell: Callable[[str], None] = lambda _line: None) -> Outcome:
-    """Run one station process through faults in random order until so many triggers were sent, or for so long."""
+def flood(
+    folder: Path,
+    triggers: int,
+    seconds: float,
+    tell: Callable[[str], None] = lambda _line: None,
+    troubles: Mapping[str, Trouble] = TROUBLES,
+) -> Outcome:
+    """Run a station through faults in random order until so many triggers were sent, or for so long.
+
+    It is one process all the time, whose memory is measured, unless ``troubles`` end it.
+    """
     generator = random.Random(20261123)
     happened: Counter[str] = Counter()
     with Plant(folder) as plant:
@@ -95,8 +119,8 @@ def flood(folder: Path, triggers: int, seconds: float, tell: Callable[[str], Non
         while plant.witness.triggers < triggers and time.monotonic() < began + seconds:
             _bad_shift(plant, generator, happened)
             with plant.line(FAST):
-                for name in generator.sample(sorted(TROUBLES), SHIFT):
-                    TROUBLES[name](plant)
+                for name in generator.sample(sorted(troubles), SHIFT):
+                    troubles[name](plant)
                     happened[name] += 1
                     plant.accepts(1)
                     plant.parts(PARTS_BETWEEN, ROUND_S)
@@ -105,9 +129,12 @@ def flood(folder: Path, triggers: int, seconds: float, tell: Callable[[str], Non
                 _two_sessions(plant, happened)
             elapsed = time.monotonic() - began
             tell(f"{plant.witness.triggers} triggers, {happened.total()} faults, {elapsed:.0f} s, {memory.now:.1f} MB")
-        plant.measured |= memory.figures() | {"faults": dict(sorted(happened.items()))}
+        plant.measured["faults"] = dict(sorted(happened.items()))
+        plant.measured["archives"] = len(list((plant.store / FOLDER).glob("*.gz")))
         plant.measured["triggers_per_s"] = round(plant.witness.triggers / (time.monotonic() - began), 1)
-        plant.measured["one_process"] = plant.station.starts == 1
+        plant.measured["starts"] = plant.station.starts
+        if plant.station.starts == 1:
+            plant.measured |= memory.figures()
         return plant.outcome(happened.total())
 
 
