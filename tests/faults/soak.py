@@ -78,7 +78,7 @@ def main() -> int:
     run("all faults, very many triggers", lambda f: flood.flood(f, asked.triggers, seconds, _progress))
     run(
         "all faults and kills, many triggers",
-        lambda f: flood.flood(f, asked.triggers // 5, seconds / 5, _progress, flood.WITH_KILLS),
+        lambda f: flood.flood(f, asked.triggers // 5, seconds / 5, _progress, kills=True),
     )
     run("the shipped network in peace", lambda f: flood.in_peace(f, asked.parts, seconds, _progress))
     for name, files in TESTS.items():

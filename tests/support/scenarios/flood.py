@@ -3,7 +3,7 @@
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -63,11 +63,6 @@ def _archived(plant: Plant) -> None:
     assert replies[-1].state is State.DONE, replies[-1].text
 
 
-def _killed(plant: Plant) -> None:
-    plant.station.kill()
-    plant.start()
-
-
 TROUBLES: Final[dict[str, Trouble]] = {
     "broker killed": restart,
     "station's link reset": lambda plant: plant.station_side.reset(),
@@ -95,8 +90,6 @@ TROUBLES: Final[dict[str, Trouble]] = {
     "foreign reader holds a transaction": _read_for_long,
     "ledger archived": _archived,
 }
-WITH_KILLS: Final = TROUBLES | {"station killed -9": _killed, "killed once more": _killed}
-"""Twice, so that most shifts have one."""
 
 
 def flood(
@@ -104,11 +97,12 @@ def flood(
     triggers: int,
     seconds: float,
     tell: Callable[[str], None] = lambda _line: None,
-    troubles: Mapping[str, Trouble] = TROUBLES,
+    *,
+    kills: bool = False,
 ) -> Outcome:
     """Run a station through faults in random order until so many triggers were sent, or for so long.
 
-    It is one process all the time, whose memory is measured, unless ``troubles`` end it.
+    It is one process all the time, whose memory is measured, unless with ``kills`` every other fault ends with its end.
     """
     generator = random.Random(20261123)
     happened: Counter[str] = Counter()
@@ -119,9 +113,11 @@ def flood(
         while plant.witness.triggers < triggers and time.monotonic() < began + seconds:
             _bad_shift(plant, generator, happened)
             with plant.line(FAST):
-                for name in generator.sample(sorted(troubles), SHIFT):
-                    troubles[name](plant)
+                for name in generator.sample(sorted(TROUBLES), SHIFT):
+                    TROUBLES[name](plant)
                     happened[name] += 1
+                    if kills and generator.random() < 0.5:
+                        _kill(plant, happened)
                     plant.accepts(1)
                     plant.parts(PARTS_BETWEEN, ROUND_S)
                     memory.sample()
@@ -202,6 +198,12 @@ def _bad_shift(plant: Plant, generator: random.Random, happened: Counter[str]) -
     with plant.line(replace(FAST, parts=BAD_PARTS, misbehave=kinds), name="plc-bad"):
         plant.parts(BAD_PARTS, ROUND_S)
     happened.update(f"PLC: {kind}" for kind in kinds)
+
+
+def _kill(plant: Plant, happened: Counter[str]) -> None:
+    plant.station.kill()
+    plant.start()
+    happened["station killed -9"] += 1
 
 
 def _two_sessions(plant: Plant, happened: Counter[str]) -> None:
