@@ -8,7 +8,8 @@ from camera.image_file import ImageLimits, read_image
 from camera.simulated import Picture, SimulatedFeed
 from camera.source import Frame, SourceState, Timing
 
-_AHEAD = 3
+_AHEAD = 2
+"""One that is ready and one that is being decoded, which takes less time than judging it; each is a whole frame."""
 
 
 class ReplaySource:

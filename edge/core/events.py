@@ -233,13 +233,18 @@ class Archived:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EpochStarted:
-    """The inspector started. ``clean`` says how the epoch before ended (None: there was none)."""
+    """The inspector started. ``clean`` says how the epoch before ended (None: there was none).
+
+    ``models`` holds the SHA-256 of every bundle that it judges with from the start, in lower-case hex, sorted, with one
+    space between them; None in records from before they were kept.
+    """
 
     epoch: int
     software: str
     config_hash: str
     clean: bool | None
     at: Instant
+    models: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

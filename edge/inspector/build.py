@@ -29,7 +29,7 @@ from edge.inspector.operator_desk import OperatorDesk
 from edge.inspector.operator_socket import OperatorSocket
 from edge.inspector.outbox import HistoryItem
 from edge.inspector.presence import PresenceActions, PresenceTrigger, watchable
-from edge.inspector.provenance import author_of
+from edge.inspector.provenance import author_of, found_models
 from edge.inspector.reception import Reception
 from edge.inspector.recipes import Recipes, judging_hash, load_recipes, probe
 from edge.inspector.retained import Retained
@@ -143,7 +143,7 @@ def build(loaded: LoadedConfig, stack: ExitStack, adapters: Adapters) -> Inspect
 
     # No camera can be commissioned yet, so every verdict says sim = 1 and no PLC of a live line acts on an accept.
     author = Author(config_hash=judging_hash(loaded.sha256, recipes), software=software_version(), simulated=True)
-    opening = _start_epoch(ledger, author, loaded.path)
+    opening = _start_epoch(ledger, author, loaded.path, recipes)
     settings = replace(settings, will=(wire.STATE, offline_state(opening.epoch)))
     parts = _Opened(sources=sources, recipes=recipes, ledger=ledger, spool=spool, author=author, opening=opening)
     return _compose(config, parts, partial(adapters.link, settings))
@@ -161,10 +161,15 @@ class _Opened:
     opening: EpochOpening
 
 
-def _start_epoch(ledger: Ledger, author: Author, configuration: Path) -> EpochOpening:
+def _start_epoch(ledger: Ledger, author: Author, configuration: Path, recipes: Recipes) -> EpochOpening:
     who, origin = author_of(configuration)
     opening = ledger.start_epoch(
-        software=author.software, config_hash=author.config_hash, at=clock.now(), author=who, origin=origin
+        software=author.software,
+        config_hash=author.config_hash,
+        at=clock.now(),
+        author=who,
+        origin=origin,
+        models=found_models(recipes),
     )
     if opening.clean is False:
         _LOG.warning("the last epoch did not end in order; %d parts without a verdict are losses now", opening.orphans)

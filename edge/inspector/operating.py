@@ -30,14 +30,21 @@ def _printable(text: str) -> str:
     raise ValueError("it holds a control character, or one that is none")
 
 
+def _one_line(text: str) -> str:
+    if text.isprintable():
+        return text
+    raise ValueError("it holds a control character, a line's end among them, or one that is none")
+
+
 _Text = AfterValidator(_printable)
+_Line = AfterValidator(_one_line)
 
 
 class _Request(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
 
     v: Literal[1] = VERSION
-    says: Annotated[str, Field(max_length=MAX_SAYS), _Text] = ""
+    says: Annotated[str, Field(max_length=MAX_SAYS), _Line] = ""
 
 
 class NoteRequest(_Request):

@@ -8,7 +8,7 @@ from edge.core.events import Operator
 from edge.inspector import clock
 from edge.inspector.operating import ArchiveRequest, NoteRequest, Reply, Request, State
 from edge.inspector.operator_socket import Caller
-from edge.ledger import Ledger, LedgerError
+from edge.ledger import Ledger, LedgerError, Ticket
 from edge.ledger.archiver import Archiver
 
 COMMIT_S: Final = 10.0
@@ -56,14 +56,27 @@ class OperatorDesk:
             at=clock.now(),
         )
         try:
-            recorded = self._ledger.append(event).wait(COMMIT_S)
+            ticket = self._ledger.append(event)
         except LedgerError as error:
             return Reply(state=State.REFUSED, text=f"cannot be put on record, and so is not done: {error}")
-        if not recorded:
-            reason = self._ledger.failure or "the disk is too slow"
-            return Reply(state=State.FAILED, text=f"not on record after {COMMIT_S:g} s, and so not done: {reason}")
-        _LOG.info("%s by %s: %s", request.verb, caller.user, detail)
+        if not ticket.wait(COMMIT_S):
+            return Reply(state=State.FAILED, text=self._unrecorded(request, ticket))
+        _LOG.info("%s by %s: %s", request.verb, caller.user, on_one_line(detail))
         return None
+
+    def _unrecorded(self, request: Request, ticket: Ticket) -> str:
+        if ticket.settled:
+            return f"on record as an anomaly only, and so not done: {'; '.join(ticket.refusals)}"
+        reason = self._ledger.failure or "the disk is too slow"
+        late = f"not on record after {COMMIT_S:g} s ({reason}), and may still come on record when the disk recovers"
+        if isinstance(request, NoteRequest):
+            return f"{late}: look before you make the remark again"
+        return f"{late}; nothing else is done about it: ask again then"
+
+
+def on_one_line(text: str) -> str:
+    """Return a text as a log may show it: what is no printable character (a line's end, a tab) is escaped."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
 def _done(text: str) -> Reply:

@@ -1,4 +1,4 @@
-"""Who changed a configuration, as far as the system can tell."""
+"""Who changed a configuration or a bundle, as far as the system can tell."""
 
 import os
 from collections.abc import Mapping
@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from edge.inspector.operator_socket import user_name
+from edge.inspector.recipes import Recipes
+from edge.ledger import FoundModels
 
 
 def author_of(path: Path, environment: Mapping[str, str] = os.environ) -> tuple[str, str]:
@@ -22,6 +24,22 @@ def author_of(path: Path, environment: Mapping[str, str] = os.environ) -> tuple[
         return "unknown", f"{name}: {error.strerror or error}; {start}"
     changed = datetime.fromtimestamp(status.st_mtime, UTC).isoformat(timespec="seconds")
     return f"owner {user_name(status.st_uid)}", f"{name}, changed {changed}; {start}"
+
+
+def found_models(recipes: Recipes) -> FoundModels:
+    """Return the bundles that recipes judge with, and who may have changed the newest of their files."""
+    views = [view for recipe in recipes.values() for view in recipe.views]
+    files = {view.file for view in views if view.file is not None}
+    who, origin = author_of(max(files, key=_changed)) if files else ("unknown", "unknown")
+    hashes = " ".join(sorted({view.bundle.sha256 for view in views}))
+    return FoundModels(hashes=hashes, author=who, origin=origin)
+
+
+def _changed(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _readable(text: str) -> str:

@@ -3,7 +3,6 @@
 Runs in the link's network thread; nothing here waits for disk, camera or model.
 """
 
-import itertools
 import logging
 import queue
 import threading
@@ -58,7 +57,8 @@ class Reception:
         audit: AckAudit,
     ) -> None:
         self._sessions = sessions
-        self._auto_trigs = itertools.count(auto_trig + 1)
+        self._auto_trig = auto_trig
+        self._auto_recorded = auto_trig
         self._seq = 0
         self._recipes = recipes
         self._slack_ms = slack_ms
@@ -82,6 +82,7 @@ class Reception:
         """Take on no more: a later trigger is answered cannot-judge (stopping)."""
         with self._lock:
             self._closed = True
+            self._record_own([], None, clock.now())
 
     def trigger(self, message: Message) -> None:
         """Handle ``cmd/trigger``."""
@@ -157,10 +158,11 @@ class Reception:
     def own_trigger(self, recipe: int, origin: Origin) -> None:
         """Take on a part that the station itself triggers (timer, presence); its session is 0."""
         with self._lock:
+            self._auto_trig += 1
             trigger = Trigger(
                 session=0,
                 epoch=self._sessions.epoch,
-                trig=next(self._auto_trigs),
+                trig=self._auto_trig,
                 tick=0,
                 part="",
                 recipe=recipe,
@@ -168,17 +170,16 @@ class Reception:
             )
             received = clock.now()
             part = self._part(trigger, origin, received, 0)
-            if self._record([part.order.receipt()], received):
+            if self._record_own([part.order.receipt()], recipe, received):
                 self._hand_over(part)
 
     def own_loss(self, recipe: int, code: Code) -> None:
         """Record a part that the station itself should have triggered and could not."""
         with self._lock:
-            at = clock.now()
-            loss = Loss(
-                epoch=self._sessions.epoch, session=0, trig=next(self._auto_trigs), code=code, at=at, recipe=recipe
-            )
-            self._record([loss], at)
+            self._auto_trig += 1
+            at, trig = clock.now(), self._auto_trig
+            loss = Loss(epoch=self._sessions.epoch, session=0, trig=trig, code=code, at=at, recipe=recipe)
+            self._record_own([loss], recipe, at)
 
     def disturbed(self) -> None:
         """Count what came into view and was no part."""
@@ -255,6 +256,28 @@ class Reception:
         epoch = self._sessions.epoch
         refused = Refused(epoch=epoch, session=None, trig=None, code=code, detail=f"truth: {detail}"[:200], at=at)
         self._record([refused], at)
+
+    def _record_own(self, events: list[Event], recipe: int | None, at: Instant) -> bool:
+        """Record the newest own trigger's event, if any, after one loss for those before that the ledger did not take.
+
+        No PLC counts these: nothing else would ever reveal that they were there.
+        """
+        first, last = self._auto_recorded + 1, self._auto_trig - len(events)
+        if first <= last:
+            loss = Loss(
+                epoch=self._sessions.epoch,
+                session=0,
+                trig=last,
+                trig_first=None if first == last else first,
+                code=Code.STORE_FAILED,
+                at=at,
+                recipe=recipe,
+            )
+            events = [loss, *events]
+        if events and self._record(events, at) is None:
+            return False
+        self._auto_recorded = self._auto_trig
+        return True
 
     def _record(self, events: list[Event], at: Instant) -> Ticket | None:
         """Queue events for the ledger and return their ticket; None, and an alarm, where it takes no more."""

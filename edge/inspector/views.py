@@ -46,8 +46,8 @@ class ViewFiles:
 class LoadedView:
     """One view of a recipe with all that judging its picture takes.
 
-    ``commissioned`` and ``catalogue`` are the files as read, None without one. ``claim`` is the risk that is claimed
-    for the view as it is judged, None where none is.
+    ``file`` is the bundle's. ``commissioned`` and ``catalogue`` are the files as read, None without one. ``claim`` is
+    the risk that is claimed for the view as it is judged, None where none is.
     """
 
     camera: str
@@ -56,6 +56,7 @@ class LoadedView:
     quality: QualityLimits
     bundle: Bundle
     detector: Judge
+    file: Path | None = None
     commissioned: StoredCommissioning | None = None
     catalogue: StoredCatalogue | None = None
     claim: RiskClaim | None = None
@@ -174,6 +175,7 @@ def _joined(files: ViewFiles, detector: Detector, limits: Callable[[Limits], Lim
         quality=bundle.manifest.quality.limits(),
         bundle=bundle,
         detector=judge,
+        file=files.bundle,
         commissioned=stored,
         catalogue=catalogue,
         # No claimed risk covers what a catalogue accepts.

@@ -1,6 +1,6 @@
 """The append-only, hash-chained record of every part: the proof that no accept went out alone."""
 
-from edge.ledger.epochs import EpochOpening, Unsent
+from edge.ledger.epochs import EpochOpening, FoundModels, Unsent
 from edge.ledger.errors import (
     ArchiveError,
     LedgerBacklogError,
@@ -20,6 +20,7 @@ from edge.ledger.writer import Ticket
 __all__ = [
     "ArchiveError",
     "EpochOpening",
+    "FoundModels",
     "Ledger",
     "LedgerBacklogError",
     "LedgerClosedError",

@@ -2,7 +2,8 @@
 
 A passive checkpoint from another connection never makes a commit wait for a lock; asked for when the line pauses, it
 does not compete with one for the disk either. On a line without pauses it runs beside the commits and leaves to the
-writer only the little that came in meanwhile.
+writer only the little that came in meanwhile. However much a foreign reader has held back, the writer never moves more
+than that: it is the thread's too.
 """
 
 import logging
@@ -21,8 +22,6 @@ LIMIT_EVENTS: Final = 5_000
 """With so many, some 36 megabytes at one part a commit, a checkpoint runs beside the line, pause or not."""
 LEFT_EVENTS: Final = 250
 """What came in meanwhile, at most two megabytes, the writer moves itself: only then does the log start anew."""
-STALL_EVENTS: Final = 50_000
-"""With so many the writer moves whatever there is, lest the log fill the disk."""
 STOP_S: Final = 1.0
 
 logger = logging.getLogger(__name__)
@@ -62,9 +61,9 @@ class Checkpointer:
 
     @property
     def due_on_the_writer(self) -> bool:
-        """Whether the writer should run what is left of a checkpoint now."""
+        """Whether the writer should move what a whole checkpoint has left, and no more, now."""
         with self._lock:
-            return self._log >= (LIMIT_EVENTS if self._events <= LEFT_EVENTS else STALL_EVENTS)
+            return self._log >= LIMIT_EVENTS and self._events <= LEFT_EVENTS
 
     def ask(self) -> None:
         """Checkpoint soon, on the other thread."""

@@ -1,5 +1,6 @@
 """The start of an epoch: what the last one left open is closed, and the next number is allotted."""
 
+import json
 import sqlite3
 from dataclasses import dataclass
 from typing import Final
@@ -13,6 +14,9 @@ from edge.ledger.record import PART_COLUMNS, Tail, record
 UNCLEAN: Final = "unclean"
 CONFIGURATION: Final = "configuration"
 """The operator's action that a start finds: the hash of what judging was set by is another than before."""
+MODEL: Final = "model"
+"""The same, of the bundles: a file was exchanged, or the software brought another one."""
+ARCHIVED: Final = "unknown (the last start is in the archive)"
 MAX_UNSENT: Final = 10_000
 """At most this many unsent verdicts, the newest, are handed out at a start."""
 
@@ -76,6 +80,15 @@ class EpochOpening:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FoundModels:
+    """The bundles that a start found, and who may have put them there; ``hashes`` as :class:`EpochStarted` has them."""
+
+    hashes: str
+    author: str
+    origin: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EpochStart:
     """What a start is known by; ``author`` and ``origin`` tell who changed the configuration, if it did change."""
 
@@ -84,6 +97,7 @@ class EpochStart:
     at: Instant
     author: str
     origin: str
+    models: FoundModels | None
 
 
 def open_epoch(connection: sqlite3.Connection, tail: Tail, start: EpochStart) -> tuple[Tail, EpochOpening]:
@@ -93,18 +107,33 @@ def open_epoch(connection: sqlite3.Connection, tail: Tail, start: EpochStart) ->
         sqlite3.Error: the storage failed.
     """
     at = start.at
-    query = "SELECT epoch, reason, config_hash FROM epochs ORDER BY epoch DESC LIMIT 1"
+    query = "SELECT epoch, reason, config_hash, started_event FROM epochs ORDER BY epoch DESC LIMIT 1"
     last = connection.execute(query).fetchone()
-    number, reason, config_hash = (0, UNCLEAN, start.config_hash) if last is None else last
+    number, reason, config_hash, started_event = (0, UNCLEAN, start.config_hash, None) if last is None else last
     epoch = number + 1
     clean = None if last is None else reason is not None and reason != UNCLEAN
     events: list[Event] = []
     if last is not None and reason is None:
         events.append(EpochEnded(epoch=number, reason=UNCLEAN, at=at))
-    events.append(EpochStarted(epoch=epoch, software=start.software, config_hash=start.config_hash, clean=clean, at=at))
+    events.append(
+        EpochStarted(
+            epoch=epoch,
+            software=start.software,
+            config_hash=start.config_hash,
+            clean=clean,
+            at=at,
+            models=start.models.hashes if start.models else None,
+        )
+    )
     if config_hash != start.config_hash:
         detail = f"{config_hash} -> {start.config_hash}"
         events.append(Operator(who=start.author, origin=start.origin, action=CONFIGURATION, detail=detail, at=at))
+    if start.models is not None:
+        before = None if started_event is None else _models_of(connection, started_event)
+        if before not in {None, start.models.hashes}:
+            detail = f"{before} -> {start.models.hashes}"
+            who, origin = start.models.author, start.models.origin
+            events.append(Operator(who=who, origin=origin, action=MODEL, detail=detail, at=at))
     orphans = _select(connection, "WHERE outcome IS NULL AND received_event IS NOT NULL ORDER BY first_event")
     events += [
         Loss(
@@ -135,6 +164,18 @@ def open_epoch(connection: sqlite3.Connection, tail: Tail, start: EpochStart) ->
         sessions=_sessions(connection),
     )
     return tail, opening
+
+
+def _models_of(connection: sqlite3.Connection, started_event: int) -> str | None:
+    """Return the bundles of an earlier start, None where it did not tell."""
+    row = connection.execute("SELECT body FROM events WHERE id = ?", (started_event,)).fetchone()
+    if row is None:
+        return ARCHIVED
+    try:
+        known = json.loads(row[0]).get("models")
+    except (ValueError, TypeError, AttributeError):  # damaged: verify tells; the station has to start
+        return None
+    return None if known is None else str(known)
 
 
 def _sessions(connection: sqlite3.Connection) -> tuple[tuple[int, int], ...]:

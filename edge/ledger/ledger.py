@@ -8,7 +8,7 @@ from typing import Final
 
 from edge.core.anchors import Anchor
 from edge.core.events import EpochEnded, EpochStarted, Event, Instant
-from edge.ledger.epochs import EpochOpening, EpochStart, open_epoch
+from edge.ledger.epochs import EpochOpening, EpochStart, FoundModels, open_epoch
 from edge.ledger.errors import LedgerClosedError, LedgerError
 from edge.ledger.lock import StoreLock
 from edge.ledger.schema import FILE_NAME
@@ -76,13 +76,20 @@ class Ledger:
         return 0 if self._writer is None else self._writer.waiting
 
     def start_epoch(
-        self, *, software: str, config_hash: str, at: Instant, author: str = "unknown", origin: str = "unknown"
+        self,
+        *,
+        software: str,
+        config_hash: str,
+        at: Instant,
+        author: str = "unknown",
+        origin: str = "unknown",
+        models: FoundModels | None = None,
     ) -> EpochOpening:
         """Close what the last epoch left open and start the next, in one transaction, before any event is taken.
 
         Returns only when it is on disk. Received parts without a verdict become losses (code ORPHAN). Where the
         configuration's hash is not that of the last epoch, an operator's action says so, done by ``author`` from
-        ``origin`` as far as that is known.
+        ``origin`` as far as that is known; likewise where the bundles (``models``) are not those of the last epoch.
 
         Raises:
             LedgerClosedError: an epoch was started already, or the ledger was closed.
@@ -90,7 +97,9 @@ class Ledger:
         """
         if self._writer is not None or self._closed:
             raise LedgerClosedError(f"{self._store.path}: one epoch per opening; open the ledger again")
-        start = EpochStart(software=software, config_hash=config_hash, at=at, author=author, origin=origin)
+        start = EpochStart(
+            software=software, config_hash=config_hash, at=at, author=author, origin=origin, models=models
+        )
         opening = self._store.transact(lambda connection, tail: open_epoch(connection, tail, start))
         self._store.epoch = opening.epoch
         self._writer = Writer(self._store, self._limit)

@@ -261,7 +261,9 @@ class Writer:
     def _note(self, events: int) -> None:
         self._checkpointer.note(events)
         if self._checkpointer.due_on_the_writer:
+            self._commit_since_ns = time.monotonic_ns()
             self._store.checkpoint(partial(self._checkpointer.run, on_the_writer=True))
+            self._commit_since_ns = 0
 
     def _failed(self, error: Exception) -> None:
         if self._failure is None:

@@ -1,16 +1,19 @@
-"""How long the certificates of a link are valid, and what there is to say about it before they end."""
+"""How long the certificates of a link are valid, and what there is to say about it before they end.
+
+What reads them is loaded by a link that has some: the daemon of one without need not hold it in memory.
+"""
 
 import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
-
-from cryptography import x509
-from cryptography.x509.oid import NameOID
+from typing import TYPE_CHECKING, Final
 
 from edge.line.link import LinkError
 from edge.line.settings import LinkSettings
+
+if TYPE_CHECKING:
+    from cryptography import x509
 
 WARN_DAYS: Final = 30
 """A certificate that ends within so many days is told as an alarm."""
@@ -33,8 +36,10 @@ class Validity:
         return (self.ends - now) / _DAY
 
 
-def common_name(name: x509.Name) -> str:
+def common_name(name: "x509.Name") -> str:
     """Return the common name of a certificate's subject or issuer, the whole of it where it has none."""
+    from cryptography.x509.oid import NameOID  # noqa: PLC0415
+
     found = name.get_attributes_for_oid(NameOID.COMMON_NAME)
     return str(found[0].value) if found else name.rfc4514_string()
 
@@ -91,7 +96,9 @@ def _text(one: Validity, now: dt.datetime) -> str:
     return f"{said} ({one.path})"
 
 
-def _read(key: str, path: Path) -> list[x509.Certificate]:
+def _read(key: str, path: Path) -> "list[x509.Certificate]":
+    from cryptography import x509  # noqa: PLC0415
+
     try:
         return x509.load_pem_x509_certificates(path.read_bytes())
     except OSError as error:

@@ -76,6 +76,10 @@ def main() -> int:
         run(fault.name, partial(fault.alone, times=max(1, round(fault.long * asked.scale))))
     seconds = asked.hours * 3600
     run("all faults, very many triggers", lambda f: flood.flood(f, asked.triggers, seconds, _progress))
+    run(
+        "all faults and kills, many triggers",
+        lambda f: flood.flood(f, asked.triggers // 5, seconds / 5, _progress, kills=True),
+    )
     run("the shipped network in peace", lambda f: flood.in_peace(f, asked.parts, seconds, _progress))
     for name, files in TESTS.items():
         run(name, partial(_tests, files=files, examples=asked.examples))

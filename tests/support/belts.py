@@ -3,17 +3,25 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from camera.address import StreamAddress
 from camera.grabber import Connection
+from camera.opencv import OpenCvSource
 from camera.stream_clock import StreamClock
+from camera.virtual import VirtualLine, VirtualParameters
+from camera.watch import Watch
+from edge.core.presence import PresenceRules
+from edge.inspector.presence import remember
 
 Picture = NDArray[np.uint8]
 FRAME_MS = 60.0
 ENDING = 5
+RULES = PresenceRules(area=0.05, still_ms=300)
 
 
 @dataclass(frozen=True)
@@ -92,6 +100,34 @@ def _lay(picture: NDArray[np.float32], part: Picture, place: tuple[float, float]
     left, top, right, bottom = max(x, 0), max(y, 0), min(x + width, picture.shape[1]), min(y + height, picture.shape[0])
     if left < right and top < bottom:
         picture[top:bottom, left:right] = part[top - y : bottom - y, left - x : right - x]
+
+
+def part_picture(index: int = 0) -> Picture:
+    """Return the picture of a small virtual part."""
+    image = VirtualLine(VirtualParameters(seed=3, width=240, height=136)).render(index).image
+    return cv2.resize(image, (170, 96)).astype(np.uint8, copy=False)
+
+
+def learn_the_empty_belt(store: Path) -> None:
+    """Have the store know the empty belt from an earlier run, as after the first parts of a line."""
+    watch = Watch(RULES)
+    visits = [stop_over(part_picture(index), come=2.5 * index, stand=0.8) for index in range(3)]
+    for at_ms, picture in Belt(visits=visits).frames(8):
+        watch.look(picture, at_ms)
+    known = watch.known
+    assert known is not None
+    remember(store / "empty-view-top.npz", known)
+
+
+def belt_source(camera: "BeltCamera") -> OpenCvSource:
+    """Return the source ``top`` that watches a belt."""
+    return OpenCvSource("top", StreamAddress("rtsp://belt", "rtsp://belt"), latency_ms=0, connect=camera.connect)
+
+
+def parts_on_a_belt(count: int) -> "BeltCamera":
+    """Return a camera above a belt on which so many parts stop, two and a half seconds each."""
+    visits = [stop_over(part_picture(index), come=0.5 + 2.5 * index, stand=0.8) for index in range(count)]
+    return BeltCamera(list(Belt(visits=visits).frames(0.5 + 2.5 * count, start=-1.0)))
 
 
 class BeltCamera:

@@ -39,6 +39,8 @@ REAL: Final = ("-m", "edge.cli", "inspect", "--config")
 STAND_IN: Final = ("-m", "tests.support.station_process")
 
 LINE_OF_PARTS: Final = PlcSettings(rate=40, timer_ms=TIMER_MS, test_line=True, outstanding=2)
+FAST: Final = replace(LINE_OF_PARTS, rate=0, outstanding=4)
+"""One part after the other, as quickly as they are answered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,6 +176,7 @@ class Plant:
         module: tuple[str, ...] = STAND_IN,
         source: str = "virtual:",
         deadline_ms: int = 0,
+        trigger: str = "mqtt",
     ) -> None:
         self.folder = folder
         self.store = store or folder / "store"
@@ -184,6 +187,7 @@ class Plant:
         self._module = module
         self._source = source
         self._deadline_ms = deadline_ms
+        self._trigger = trigger
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -291,6 +295,7 @@ source = {json.dumps(self._source)}
 
 [line]
 broker = "{self.station_side.address}"
+trigger = "{self._trigger}"
 trigger_slack_ms = {SLACK_MS}
 
 [store]

@@ -20,6 +20,7 @@ from camera.errors import FrameUnreadableError
 from camera.scripted import Again, Block, Delay, Disappear, Fail, ScriptedSource, Show, Step
 from camera.source import Source
 from edge.cli.common import log_to_stderr, stop_event
+from edge.config import Config
 from edge.config.load import load_config_file
 from edge.core.types import Limits
 from edge.inspector.build import Adapters
@@ -27,6 +28,7 @@ from edge.inspector.daemon import HangError, run
 from edge.inspector.dispatch import Delivery, Dispatch
 from edge.ledger.store import Store
 from models.detector import Detection
+from tests.support.belts import belt_source, parts_on_a_belt
 from tests.support.stations import stand_in_recipe
 
 DEADLINE_MS: Final = 500
@@ -35,6 +37,7 @@ LIMITS: Final = Limits(accept_below=0.2, reject_above=0.8)
 SCORES: Final = (0.01, 0.02, 0.9, 0.03, 0.5, 0.04, 0.05, 0.99, 0.06, 0.07)
 """What the model says of the pictures in turn: seven to accept, two to reject, one that it is unsure of."""
 
+BELT_PARTS: Final = 8
 HELD: Final = "held"
 LOOP: Final = "inspection-loop"
 FOR_EVER: Final = 3600.0
@@ -131,8 +134,10 @@ class Rig:
         else:
             self._orders[name](*(float(word) for word in words))
 
-    def _sources(self, _config: object) -> Mapping[str, Source]:
+    def _sources(self, config: Config) -> Mapping[str, Source]:
         self._patch()
+        if config.line.trigger == "presence":
+            return {"top": belt_source(parts_on_a_belt(BELT_PARTS))}
         return {"top": self.camera}
 
     def _steer_camera(self, step: str, amount: str = "0") -> None:

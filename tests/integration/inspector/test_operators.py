@@ -8,8 +8,9 @@ import sqlite3
 import stat
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from edge.inspector.operating import ArchiveRequest, NoteRequest, OperatingError
 from edge.inspector.operator_client import ask, says
 from edge.inspector.operator_desk import OperatorDesk
 from edge.inspector.operator_socket import FILE_NAME, Caller, OperatorSocket, address, user_name
+from edge.inspector.recipes import LoadedRecipe
 from edge.ledger.archiver import Archiver
 from edge.ledger.retention import Retention
 from edge.ledger.verify import verify
@@ -220,6 +222,31 @@ def test_a_changed_configuration_is_an_operator_s_action_of_the_next_start(tmp_p
     assert event["who"] == f"owner {ME}"
     assert event["origin"].startswith(f"{tmp_path}/linegate.toml, changed 20")
     assert verify(tmp_path).problems == ()
+
+
+def judging_with(sha256: str, file: Path, store: Path) -> RunningStation:
+    class OnThisBundle(RunningStation):
+        def _recipes(self, config: object) -> Mapping[int, LoadedRecipe]:
+            recipe = super()._recipes(config)[0]
+            (view,) = recipe.views
+            exchanged = replace(view, bundle=replace(view.bundle, sha256=sha256), file=file)
+            return {0: replace(recipe, views=(exchanged,))}
+
+    return OnThisBundle(store)
+
+
+def test_other_bundles_than_at_the_last_start_are_an_operator_s_action(tmp_path: Path) -> None:
+    store, bundle = tmp_path / "store", tmp_path / "phones-3.lgb"
+    store.mkdir()
+    for sha256 in ("a" * 64, "a" * 64, "b" * 64):
+        bundle.write_text(sha256)
+        with judging_with(sha256, bundle, store) as station:
+            station.inspect(1, session=int(sha256[0], 16) * 10 + station.epoch)
+    (event,) = operator_events(store)
+    assert (event["action"], event["detail"]) == ("model", f"{'a' * 64} -> {'b' * 64}")
+    assert event["who"] == f"owner {ME}"
+    assert event["origin"].startswith(f"{bundle}, changed 20")
+    assert verify(store).problems == ()
 
 
 def test_a_user_without_a_name_is_a_number() -> None:

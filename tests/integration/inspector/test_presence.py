@@ -2,46 +2,26 @@
 
 from dataclasses import dataclass, replace
 
-import cv2
 import pytest
 
-from camera.address import StreamAddress
-from camera.opencv import OpenCvSource
-from camera.virtual import VirtualLine, VirtualParameters
-from camera.watch import Watch
 from edge.core import wire
 from edge.core.codes import Code
-from edge.core.presence import PresenceRules
 from edge.core.types import Decision
-from edge.inspector.presence import remember
 from edge.line.link import LinkEvents
 from edge.line.mqtt import MqttLink
 from edge.line.settings import LinkSettings
-from tests.support.belts import Belt, BeltCamera, Visit, stop_over
+from tests.support.belts import (
+    Belt,
+    BeltCamera,
+    Visit,
+    belt_source,
+    learn_the_empty_belt,
+    part_picture,
+    stop_over,
+)
 from tests.support.brokers import mosquitto_broker
 from tests.support.stations import RunningStation
 from tests.support.waiting import wait_until
-
-RULES = PresenceRules(area=0.05, still_ms=300)
-MEMORY = "empty-view-top.npz"
-
-
-def part(index=0):
-    image = VirtualLine(VirtualParameters(seed=3, width=240, height=136)).render(index).image
-    return cv2.resize(image, (170, 96))
-
-
-def source_of(camera):
-    return OpenCvSource("top", StreamAddress("rtsp://belt", "rtsp://belt"), latency_ms=0, connect=camera.connect)
-
-
-def learn_the_empty_belt(store):
-    """Have the store know the empty belt from an earlier run, as after the first parts of a line."""
-    watch = Watch(RULES)
-    visits = [stop_over(part(index), come=2.5 * index, stand=0.8) for index in range(3)]
-    for at_ms, picture in Belt(visits=visits).frames(8):
-        watch.look(picture, at_ms)
-    remember(store / MEMORY, watch.known)
 
 
 @dataclass(eq=False)
@@ -77,7 +57,7 @@ def broker(tmp_path):
 
 
 def station_on(broker, store, camera):
-    return OnMosquitto(store, sources={"top": source_of(camera)}, trigger="presence", address=broker.address)
+    return OnMosquitto(store, sources={"top": belt_source(camera)}, trigger="presence", address=broker.address)
 
 
 def test_parts_that_stand_are_judged_and_parts_that_pass_are_losses(tmp_path, broker):
@@ -85,9 +65,9 @@ def test_parts_that_stand_are_judged_and_parts_that_pass_are_losses(tmp_path, br
     store.mkdir()
     learn_the_empty_belt(store)
     visits = [
-        stop_over(part(0), come=0.5, stand=1.2),
-        stop_over(part(1), come=4.0, stand=0),
-        stop_over(part(2), come=6.0, stand=60),
+        stop_over(part_picture(0), come=0.5, stand=1.2),
+        stop_over(part_picture(1), come=4.0, stand=0),
+        stop_over(part_picture(2), come=6.0, stand=60),
     ]
     camera = BeltCamera(list(Belt(visits=visits).frames(9, start=-1.0)))
     with station_on(broker, store, camera) as station:
@@ -104,7 +84,9 @@ def test_parts_that_stand_are_judged_and_parts_that_pass_are_losses(tmp_path, br
     assert station.verified().problems == ()
 
     # The part stands there still when the station starts again: it has been judged, and the numbers go on.
-    again = BeltCamera(list(Belt(visits=[*visits, stop_over(part(1), come=69.5, stand=9)]).frames(73, start=66.0)))
+    again = BeltCamera(
+        list(Belt(visits=[*visits, stop_over(part_picture(1), come=69.5, stand=9)]).frames(73, start=66.0))
+    )
     with station_on(broker, store, again) as station:
         wait_until(lambda: station.results(wire.AUTO), timeout=60, what="the next part's result")
         assert again.over or len(station.results(wire.AUTO)) == 1
@@ -117,7 +99,9 @@ def test_a_part_that_is_gone_before_its_picture_is_not_accepted(tmp_path, broker
     store.mkdir()
     learn_the_empty_belt(store)
     camera = BeltCamera(
-        list(Belt(visits=[Visit(part(0), lambda now: (30, 20) if 1 < now < 1.5 else None)]).frames(4, start=-1.0))
+        list(
+            Belt(visits=[Visit(part_picture(0), lambda now: (30, 20) if 1 < now < 1.5 else None)]).frames(4, start=-1.0)
+        )
     )
     station = station_on(broker, store, camera)
     slow = station.cameras["top"]

@@ -8,9 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from edge.inspector.operating import ArchiveRequest, State
+from edge.inspector.operator_client import ask
+from edge.ledger.archive_file import FOLDER
 from edge.line.plc import PlcSettings
 from edge.line.plc_misbehave import Misbehaviour
-from tests.support.plant import LINE_OF_PARTS, REAL, Outcome, Plant
+from tests.support.plant import FAST, REAL, Outcome, Plant
 from tests.support.proxy import Way
 from tests.support.scenarios.broker import restart
 from tests.support.scenarios.stages import GARBAGE, YEAR_S, long_transaction
@@ -21,7 +24,6 @@ SHIFT: Final = 6
 """Faults per shift; each shift has a PLC of its own, and so a session."""
 
 BAD_PARTS: Final = 60
-FAST: Final = replace(LINE_OF_PARTS, rate=0, outstanding=4)
 ROUND_S: Final = 600.0
 
 Trouble = Callable[[Plant], None]
@@ -56,6 +58,11 @@ def _read_for_long(plant: Plant) -> None:
         plant.parts(PARTS_BETWEEN)
 
 
+def _archived(plant: Plant) -> None:
+    replies = list(ask(plant.store, ArchiveRequest(keep_days=0.0)))
+    assert replies[-1].state is State.DONE, replies[-1].text
+
+
 TROUBLES: Final[dict[str, Trouble]] = {
     "broker killed": restart,
     "station's link reset": lambda plant: plant.station_side.reset(),
@@ -81,11 +88,22 @@ TROUBLES: Final[dict[str, Trouble]] = {
     "clock jumps ahead and back": _told(f"clock {10 * YEAR_S}", f"clock {-10 * YEAR_S}", "clock 0"),
     "station stands still for 1 s": _paused,
     "foreign reader holds a transaction": _read_for_long,
+    "ledger archived": _archived,
 }
 
 
-def flood(folder: Path, triggers: int, seconds: float, tell: Callable[[str], None] = lambda _line: None) -> Outcome:
-    """Run one station process through faults in random order until so many triggers were sent, or for so long."""
+def flood(
+    folder: Path,
+    triggers: int,
+    seconds: float,
+    tell: Callable[[str], None] = lambda _line: None,
+    *,
+    kills: bool = False,
+) -> Outcome:
+    """Run a station through faults in random order until so many triggers were sent, or for so long.
+
+    It is one process all the time, whose memory is measured, unless with ``kills`` every other fault ends with its end.
+    """
     generator = random.Random(20261123)
     happened: Counter[str] = Counter()
     with Plant(folder) as plant:
@@ -98,6 +116,8 @@ def flood(folder: Path, triggers: int, seconds: float, tell: Callable[[str], Non
                 for name in generator.sample(sorted(TROUBLES), SHIFT):
                     TROUBLES[name](plant)
                     happened[name] += 1
+                    if kills and generator.random() < 0.5:
+                        _kill(plant, happened)
                     plant.accepts(1)
                     plant.parts(PARTS_BETWEEN, ROUND_S)
                     memory.sample()
@@ -105,9 +125,12 @@ def flood(folder: Path, triggers: int, seconds: float, tell: Callable[[str], Non
                 _two_sessions(plant, happened)
             elapsed = time.monotonic() - began
             tell(f"{plant.witness.triggers} triggers, {happened.total()} faults, {elapsed:.0f} s, {memory.now:.1f} MB")
-        plant.measured |= memory.figures() | {"faults": dict(sorted(happened.items()))}
+        plant.measured["faults"] = dict(sorted(happened.items()))
+        plant.measured["archives"] = len(list((plant.store / FOLDER).glob("*.gz")))
         plant.measured["triggers_per_s"] = round(plant.witness.triggers / (time.monotonic() - began), 1)
-        plant.measured["one_process"] = plant.station.starts == 1
+        plant.measured["starts"] = plant.station.starts
+        if plant.station.starts == 1:
+            plant.measured |= memory.figures()
         return plant.outcome(happened.total())
 
 
@@ -175,6 +198,12 @@ def _bad_shift(plant: Plant, generator: random.Random, happened: Counter[str]) -
     with plant.line(replace(FAST, parts=BAD_PARTS, misbehave=kinds), name="plc-bad"):
         plant.parts(BAD_PARTS, ROUND_S)
     happened.update(f"PLC: {kind}" for kind in kinds)
+
+
+def _kill(plant: Plant, happened: Counter[str]) -> None:
+    plant.station.kill()
+    plant.start()
+    happened["station killed -9"] += 1
 
 
 def _two_sessions(plant: Plant, happened: Counter[str]) -> None:

@@ -1,7 +1,9 @@
 """What befalls process and disk: kill -9, power cuts, a disk that is full or turns read-only under the station."""
 
 import random
+import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -9,15 +11,19 @@ import cv2
 
 from camera.virtual import VirtualLine, VirtualParameters
 from deploy.active import shipped_bundle
+from edge.core import wire
 from edge.core.policy import judge_view
 from edge.core.types import Decision
 from edge.inspector.examine import examine
+from edge.inspector.operating import ArchiveRequest, OperatingError, State
+from edge.inspector.operator_client import ask
 from edge.line.plc import PlcSettings
 from edge.spool.reader import list_spool
 from models.bundle import read_bundle
 from models.detector import Detector
+from tests.support.belts import learn_the_empty_belt
 from tests.support.disks import cut_power, leave_free, make_ext4, mounted, repair, small_disk, turn_read_only
-from tests.support.plant import REAL, RECOVERY_S, Outcome, Plant
+from tests.support.plant import FAST, REAL, RECOVERY_S, TIMER_MS, Outcome, Plant
 from tests.support.scenarios.fault import StoreFault
 from tests.support.waiting import wait_until
 
@@ -31,6 +37,10 @@ ROOM_BYTES: Final = 256 << 20
 """More than the spool keeps free for the ledger, so that pictures are written too."""
 
 FREE_PAGES: Final = 40
+ARCHIVED_PARTS: Final = 300
+"""More events than the thousand that always stay."""
+
+BESIDE_THE_BELT: Final = PlcSettings(rate=4, timer_ms=TIMER_MS, test_line=True)
 
 
 def accepted_pictures(folder: Path) -> Path:
@@ -104,6 +114,63 @@ def power_cut(folder: Path, times: int) -> Outcome:
         return outcome.and_problems(problems)
 
 
+def archived(folder: Path, times: int) -> Outcome:
+    """Operators have the ledger archived while parts run, and the station is killed at any moment of it."""
+    moments = random.Random(20261124)
+    missing: set[tuple[int, int]] = set()
+    with Plant(folder) as plant:
+        with plant.line(FAST):
+            for _ in range(times):
+                plant.start()
+                plant.parts(ARCHIVED_PARTS)
+                asking = threading.Thread(target=_archive, args=(plant.store,), daemon=True)
+                asking.start()
+                time.sleep(moments.uniform(0.0, 0.6))  # any moment will do, and they are to differ
+                plant.station.kill()
+                asking.join(RECOVERY_S)
+                missing |= set(plant.missing())
+            plant.start()
+            plant.accepts()
+            told = _archive(plant.store)
+            plant.accepts()
+        problems = [f"{key} was heard and missing after a kill" for key in missing]
+        if told != [State.WORKING, State.DONE]:
+            problems.append(f"the ledger was not archived: {told}")
+        return plant.outcome(times).and_problems(problems)
+
+
+def _archive(store: Path) -> list[State]:
+    """Ask for the archive; nothing is told where the station dies before it answers."""
+    with suppress(OperatingError):
+        return [reply.state for reply in ask(store, ArchiveRequest(keep_days=0.0))]
+    return []
+
+
+def presence(folder: Path, times: int) -> Outcome:
+    """A belt whose parts trigger themselves, beside the PLC's; the link breaks, and the station is killed."""
+    (folder / "store").mkdir()
+    learn_the_empty_belt(folder / "store")
+    with Plant(folder, trigger="presence") as plant:
+        with plant.line(BESIDE_THE_BELT):
+            for _ in range(times):
+                plant.start()
+                _judged_by_themselves(plant, 2)
+                plant.station_side.reset()
+                _judged_by_themselves(plant, 1)
+                plant.station.kill()
+            plant.start()
+            _judged_by_themselves(plant, 1)
+            plant.accepts(1)
+        return plant.outcome(times)
+
+
+def _judged_by_themselves(plant: Plant, count: int) -> None:
+    done = len(plant.witness.results(wire.AUTO))
+    wait_until(
+        lambda: len(plant.witness.results(wire.AUTO)) >= done + count, RECOVERY_S, what=f"{count} results on evt/auto"
+    )
+
+
 def disk_full(folder: Path, times: int) -> Outcome:
     """The disk fills up to a random page; every part is answered, none accepted without a record; freed, it goes on."""
     generator = random.Random(5)
@@ -150,6 +217,8 @@ def read_only(folder: Path, times: int) -> Outcome:
 FAULTS: Final = (
     StoreFault(name="inspector killed -9 at random", alone=killed, short=8, long=100),
     StoreFault(name="power cut under ledger and spool", alone=power_cut, short=4, long=50),
+    StoreFault(name="killed -9 while it archives", alone=archived, short=2, long=30),
+    StoreFault(name="parts that trigger themselves, killed -9", alone=presence, short=1, long=10),
     StoreFault(name="disk full at a random page", alone=disk_full, short=3, long=50),
     StoreFault(name="disk turns read-only", alone=read_only, short=1, long=10),
 )

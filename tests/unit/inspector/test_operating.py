@@ -63,6 +63,7 @@ def test_an_answer_comes_back_and_is_never_too_long(state: State, text: str) -> 
         b'{"v":1,"verb":"note","text":"a\\u001bb"}',
         b'{"v":1,"verb":"note","text":"a\\ud800b"}',
         b'{"v":1,"verb":"note","text":"x","more":1}',
+        b'{"v":1,"verb":"note","text":"x","says":"a\\nb"}',
         b'{"v":1,"verb":"archive","keep_days":-1}',
         b'{"v":1,"verb":"archive","keep_days":NaN}',
         b'{"v":1,"verb":"archive","keep_days":1e999}',

@@ -1,14 +1,19 @@
 """The write-ahead log is moved beside the line; the writer moves the little that came in meanwhile, and no more."""
 
 import sqlite3
+import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from edge.ledger import checkpoint
 from edge.ledger.checkpoint import Checkpointer
-from tests.support.ledgers import instant, start
+from edge.ledger.schema import connect_reader
+from edge.ledger.store import Store
+from tests.support.ledgers import instant, loss, start
+from tests.support.waiting import wait_until
 
 PAGE_BYTES = 4096
 
@@ -88,11 +93,58 @@ def test_a_checkpoint_that_is_not_whole_counts_for_nothing(
     assert checkpointer.worthwhile is (answer != (0, -1, -1))
 
 
-def test_a_log_that_fills_the_disk_is_moved_by_the_writer_at_last(checkpointer: Checkpointer) -> None:
-    checkpointer.note(checkpoint.STALL_EVENTS - 1)
+def test_however_long_the_log_the_writer_never_moves_it_whole(checkpointer: Checkpointer) -> None:
+    checkpointer.note(100 * checkpoint.LIMIT_EVENTS)
+    moved(checkpointer, 0, 900, 20)
     assert not checkpointer.due_on_the_writer
-    checkpointer.note(1)
-    assert checkpointer.due_on_the_writer
+
+
+def test_what_a_reader_held_back_is_moved_beside_the_commits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoint, "LIMIT_EVENTS", 40)
+    monkeypatch.setattr(checkpoint, "LEFT_EVENTS", 5)
+    monkeypatch.setattr(checkpoint, "STALL_EVENTS", 60, raising=False)
+    on_the_writer: list[int] = []
+    beside: list[int] = []
+    run = Checkpointer.run
+
+    def noting(self: Checkpointer, connection: sqlite3.Connection, **how: bool) -> None:
+        (on_the_writer if how else beside).append(self._events)
+        run(self, connection, **how)
+
+    monkeypatch.setattr(Checkpointer, "run", noting)
+    ledger = start(tmp_path)
+    with closing(connect_reader(tmp_path / "ledger.db")) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM events").fetchone()
+        for trig in range(1, 101):
+            assert ledger.append(loss(trig)).wait(10)
+        wait_until(lambda: ledger.held_log_bytes > 0, what="a checkpoint that the reader held up")
+        assert on_the_writer == []
+
+    def moved_whole() -> bool:
+        trig = trigs.pop(0)
+        assert ledger.append(loss(trig)).wait(10)
+        return ledger.held_log_bytes == 0
+
+    trigs = list(range(101, 2000))
+    wait_until(moved_whole, what="the whole log in the file")
+    assert max(on_the_writer, default=0) <= 5
+    assert max(beside) >= 100
+    ledger.close("stopped", instant(), {})
+
+
+def test_a_checkpoint_of_the_writer_s_that_hangs_is_a_commit_that_hangs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    going_on = threading.Event()
+    monkeypatch.setattr(Checkpointer, "due_on_the_writer", True)
+    monkeypatch.setattr(Store, "checkpoint", lambda _store, _run: going_on.wait(30))
+    ledger = start(tmp_path)
+    assert ledger.append(loss(1)).wait(10)
+    wait_until(lambda: ledger.commit_age_ns > 0, timeout=5, what="the checkpoint to count")
+    going_on.set()
+    wait_until(lambda: ledger.commit_age_ns == 0, what="the end of the checkpoint")
+    ledger.close("stopped", instant(), {})
 
 
 def test_what_a_reader_keeps_in_the_log_is_known_until_it_has_been_moved(checkpointer: Checkpointer) -> None:

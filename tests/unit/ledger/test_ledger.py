@@ -1,5 +1,8 @@
 """The writer's side: epochs, tickets, anomalies."""
 
+import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -7,9 +10,17 @@ import pytest
 from edge.core.codes import Code
 from edge.core.events import EpochEnded, EpochStarted, Operator
 from edge.core.types import Act, Decision
-from edge.ledger import Ledger, LedgerBacklogError, LedgerClosedError, LedgerMissingError, LedgerStorageError
+from edge.ledger import (
+    FoundModels,
+    Ledger,
+    LedgerBacklogError,
+    LedgerClosedError,
+    LedgerMissingError,
+    LedgerStorageError,
+)
 from edge.ledger.export import export
 from edge.ledger.reader import counts, last_parts
+from edge.ledger.schema import FILE_NAME
 from edge.ledger.verify import verify
 from tests.support.ledgers import (
     START_MS,
@@ -22,6 +33,7 @@ from tests.support.ledgers import (
     received,
     sent,
     start,
+    tampering,
     whole_part,
     write,
 )
@@ -42,6 +54,38 @@ def test_the_first_epoch_is_1_and_they_grow(tmp_path: Path) -> None:
         assert opening.clean is (None if epoch == 1 else True)
         ledger.close("stopped", instant(), {"duplicate": 3})
     assert verify(tmp_path).problems == ()
+
+
+def begin_with(directory: Path, models: str | None) -> None:
+    found = models and FoundModels(hashes=models, author="owner anna", origin="the file")
+    ledger = Ledger.open(directory)
+    ledger.start_epoch(software="0.1.0", config_hash="c0" * 32, at=instant(), models=found or None)
+    ledger.close("stopped", instant(), {})
+
+
+def models_on_record(directory: Path) -> list[str]:
+    query = "SELECT body FROM events WHERE kind = 'operator' ORDER BY id"
+    with closing(sqlite3.connect(directory / FILE_NAME)) as connection:
+        actions = [json.loads(body) for (body,) in connection.execute(query)]
+    assert {(action["action"], action["who"], action["origin"]) for action in actions} <= {
+        ("model", "owner anna", "the file")
+    }
+    return [action["detail"] for action in actions]
+
+
+def test_a_start_with_other_bundles_than_the_last_one_is_on_record(tmp_path: Path) -> None:
+    for models in (None, "a", "a", "b", "b c", "b c"):
+        begin_with(tmp_path, models)
+    assert models_on_record(tmp_path) == ["a -> b", "b -> b c"]
+    assert verify(tmp_path).problems == ()
+
+
+def test_where_the_last_start_is_archived_its_bundles_are_said_to_be_unknown(tmp_path: Path) -> None:
+    begin_with(tmp_path, "a")
+    with tampering(tmp_path) as connection:
+        connection.execute("DELETE FROM events WHERE kind = 'epoch_started'")
+    begin_with(tmp_path, "a")
+    assert models_on_record(tmp_path) == ["unknown (the last start is in the archive) -> a"]
 
 
 def test_a_start_after_a_death_turns_orphans_into_losses(tmp_path: Path) -> None:
