@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from camera.virtual import VirtualLine, VirtualParameters
 from models.bundle import Manifest
-from models.bundle.manifest import Novelty
+from models.bundle.manifest import Novelty, Quality
 from models.detector import Detector
 from models.errors import ModelError
 from models.novelty import fit
@@ -32,8 +32,10 @@ _NOVELTY_ROOM = 1.35
 _NOVELTY_PICTURES = 400
 
 
-def decide(settings: TrainingSettings, gathered: Gathered, evidence: Evidence) -> tuple[Findings, ChosenLimits]:
-    """Return calibration and limits from the evidence alone.
+def decide(
+    settings: TrainingSettings, gathered: Gathered, evidence: Evidence, seen: Sequence[PictureEntry]
+) -> tuple[Findings, ChosenLimits]:
+    """Return calibration and limits from the evidence alone; the range of frames is that of the pictures ``seen``.
 
     Raises:
         CalibrationError: The scores say nothing.
@@ -54,10 +56,16 @@ def decide(settings: TrainingSettings, gathered: Gathered, evidence: Evidence) -
             # What would keep a part from being accepted has a box, and little else.
             update={"peak_logit": chosen.accept, "grow_logit": chosen.accept - settings.decision.grow_below}
         ),
-        quality=quality_range([entry.quality for entry in gathered.store.entries]),
+        quality=frames_like(seen),
         teacher=teacher,
     )
     return findings, chosen
+
+
+def frames_like(seen: Sequence[PictureEntry]) -> Quality:
+    """Return the range of frames: of the photos where there are any, as drawn light is no measure of a station."""
+    photos = [entry.quality for entry in seen if entry.origin == "photo"]
+    return quality_range(photos or [entry.quality for entry in seen])
 
 
 def quantised(

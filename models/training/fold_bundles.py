@@ -48,9 +48,9 @@ def write_fold_bundles(
 def _write(settings: TrainingSettings, gathered: Gathered, evidence: Evidence, outcome: Outcome, path: Path) -> None:
     [left_out] = outcome.job.left_out
     named = settings.model_copy(update={"name": _fold_name(settings, left_out)})
-    findings, _ = decide(named, gathered, evidence)
-    manifest = make_manifest(named, findings, gathered)
     seen = [entry for entry in gathered.store.entries if entry.group not in gathered.folds[left_out]]
+    findings, _ = decide(named, gathered, evidence, seen)
+    manifest = make_manifest(named, findings, gathered)
     detector = quantised(manifest, outcome, gathered.store, seen, _quiet)
     detector = with_novelty(detector, novelty_of(detector, gathered.store, seen, evidence.unseen))
     groups = ", ".join(group for group in gathered.folds[left_out] if not group.startswith("virtual-"))

@@ -56,7 +56,7 @@ def _trained(
             warn(f"{check.name}: {finding}")
     plan, students = fit_networks(settings, gathered, progress)
     evidence = collect_evidence(settings, plan, students)
-    findings, chosen = decide(settings, gathered, evidence)
+    findings, chosen = decide(settings, gathered, evidence, gathered.store.entries)
     outcome = outcome_of(students[-1], plan)
     manifest = make_manifest(settings, findings, gathered)
     detector = quantised(manifest, outcome, gathered.store, gathered.store.entries, progress)
