@@ -158,7 +158,8 @@ def _claim(manifest: Manifest, claimed: Mapping[str, Any]) -> str:
     if not escape["parts_missing"] and not overkill["parts_missing"]:
         return (
             "None: limits are placed by rule of thumb. The data does not name the independent part that each picture "
-            "shows, or the limits rest on drawn parts, and a claim needs real and independent ones."
+            "shows, or groups of it look like one part under several names (the data check says which), or the limits "
+            "rest on drawn parts: a claim needs real and independent ones."
         )
     missing = [
         f"{side['parts_missing']} more independent {kind} parts"
