@@ -13,6 +13,7 @@ from models.audit.audit import audit_judgements
 from models.audit.page import render_report
 from models.audit.pictures import report_picture
 from models.audit.subject import Claim, Subject
+from models.audit.wording import TRAINING_CLAIM
 from models.bundle import Manifest
 from models.evaluation import JudgedImage, match_images
 from models.postprocess import probability
@@ -153,7 +154,7 @@ def _claim(manifest: Manifest, claimed: Mapping[str, Any]) -> str:
     if not manifest.provisional:
         return (
             f"At most {escape['alpha']:.0%} of defective parts are accepted, with {escape['confidence']:.0%} "
-            f"confidence, from the scores of {escape['parts']} independent defective parts."
+            f"confidence, from the scores of {escape['parts']} independent defective parts. {TRAINING_CLAIM}"
         )
     if not escape["parts_missing"] and not overkill["parts_missing"]:
         return (
