@@ -94,9 +94,7 @@ def novelty_of(
     good = [one for one in unseen if one.entry.truth == "accept" and np.isfinite(one.novelty)]
     # Drawn parts are more varied than any real product: where there are photos, they alone set the limit.
     left_out = [one.novelty for one in good if one.entry.origin == "photo"] or [one.novelty for one in good]
-    photos = [entry for entry in seen if entry.origin == "photo"]
-    others = [entry for entry in seen if entry.origin != "photo"]
-    chosen = [*photos, *others][:_NOVELTY_PICTURES]
+    chosen = like_the_training(seen)
     summaries = [detector.read_prepared(store.prepared(entry)).summary for entry in chosen]
     centre, precision = fit(
         np.stack([summary for summary in summaries if summary is not None]), [entry.group for entry in chosen]
@@ -106,6 +104,33 @@ def novelty_of(
         precision=tuple(tuple(row) for row in precision.tolist()),
         limit=max(left_out, default=1.0) * _NOVELTY_ROOM,
     )
+
+
+def like_the_training(seen: Sequence[PictureEntry]) -> list[PictureEntry]:
+    """Return up to 400 pictures that tell what the training looks like: photos first, every group of them."""
+    photos = [entry for entry in seen if entry.origin == "photo"]
+    others = [entry for entry in seen if entry.origin != "photo"]
+    if len(photos) > _NOVELTY_PICTURES:
+        return _from_every_group(photos, _NOVELTY_PICTURES)
+    return [*photos, *others][:_NOVELTY_PICTURES]
+
+
+def _from_every_group(entries: Sequence[PictureEntry], count: int) -> list[PictureEntry]:
+    """Return ``count`` pictures in their order: turn by turn each group gives one more, spread evenly over its own."""
+    groups: dict[str, list[PictureEntry]] = {}
+    for entry in entries:
+        groups.setdefault(entry.group, []).append(entry)
+    share = dict.fromkeys(groups, 0)
+    while (left := count - sum(share.values())) > 0:
+        giving = [name for name, members in groups.items() if share[name] < len(members)]
+        for number in range(min(left, len(giving))):
+            share[giving[number * len(giving) // min(left, len(giving))]] += 1
+    chosen = {
+        members[number * len(members) // share[name]].index
+        for name, members in groups.items()
+        for number in range(share[name])
+    }
+    return [entry for entry in entries if entry.index in chosen]
 
 
 def golden_pictures(settings: TrainingSettings, store: PictureStore) -> list[NDArray[np.uint8]]:

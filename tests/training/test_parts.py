@@ -1,3 +1,4 @@
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -18,7 +19,7 @@ from models.training.embedding import whitening
 from models.training.evidence import ScoredPicture, Unseen
 from models.training.export import fold_batch_norms
 from models.training.figures import novel_counts
-from models.training.finishing import frames_like
+from models.training.finishing import frames_like, like_the_training
 from models.training.implants import RENDERERS, implant
 from models.training.jobs import plan_jobs
 from models.training.lighting import relight
@@ -281,6 +282,29 @@ def test_frames_are_measured_by_the_photos_as_drawn_light_is_no_station_s() -> N
     assert frames_like([*photos, *drawn]) == frames_like(photos)
     assert frames_like(photos).brightness_max == 60.0
     assert frames_like(drawn).brightness_max == 144.0
+
+
+def many_entries(origin: Literal["photo", "virtual"], sizes: dict[str, int], first: int = 0) -> list[PictureEntry]:
+    groups = [group for group, size in sizes.items() for _ in range(size)]
+    return [replace(lit_entry(group, origin, 50.0), index=first + place) for place, group in enumerate(groups)]
+
+
+def test_what_the_training_looks_like_is_told_by_every_group() -> None:
+    large = many_entries("photo", {"a": 350, "b": 30, "c": 300, "d": 1})
+    chosen = like_the_training([*large, *many_entries("virtual", {"v": 9}, first=1000)])
+    assert Counter(entry.group for entry in chosen) == {"a": 185, "b": 30, "c": 184, "d": 1}
+    of_a = [entry.index for entry in chosen if entry.group == "a"]
+    assert max(np.diff(of_a)) == 2
+    assert of_a[0] == 0
+    assert of_a[-1] > 345
+    singles = like_the_training(many_entries("photo", {f"g{number}": 1 for number in range(800)}))
+    assert [entry.index for entry in singles] == list(range(0, 800, 2))
+
+
+def test_up_to_400_photos_are_all_taken_and_drawn_parts_fill_what_is_left() -> None:
+    photos, drawn = many_entries("photo", {"a": 124}), many_entries("virtual", {"v": 320, "w": 320}, first=124)
+    assert like_the_training([*drawn, *photos]) == [*photos, *drawn[:276]]
+    assert like_the_training(many_entries("photo", {"a": 400})) == many_entries("photo", {"a": 400})
 
 
 def run_settings() -> TrainingSettings:
