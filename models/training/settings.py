@@ -125,8 +125,8 @@ class TrainingSettings(_Settings):
     """A whole run; ``data`` are COCO folders with masks, ``output`` is the bundle's file.
 
     ``classes`` default to the data's categories, ``folds`` (groups that are left out together) are planned, ``virtual``
-    adds the virtual line. ``private_pictures`` keeps the data's pictures out of the bundle: goldens and report then
-    come from the virtual line, and the report with photos goes to the work folder alone.
+    adds the virtual line. ``private_pictures`` keeps the data's pictures out of the bundle: goldens are then drawn by
+    the virtual line, and the report, of the photos' scores still, shows none; one with them is left in the work folder.
     """
 
     name: str
