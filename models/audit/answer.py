@@ -211,6 +211,8 @@ def _evidence_itself(evidence: Evidence) -> Iterator[Reason]:
     yield from _known_pictures(evidence)
     if evidence.subject.chose_limits:
         yield Reason(weight=Weight.OPEN, text=_CHOSE_LIMITS)
+    for doubt in evidence.subject.doubts:
+        yield Reason(weight=Weight.OPEN, text=doubt)
     if len(by_group(evidence.parts)) < _GROUPS_MIN:
         yield Reason(
             weight=Weight.OPEN,

@@ -1,6 +1,7 @@
 """What people read of a bundle: the model card and the report page."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,8 @@ from models.audit.wording import TRAINING_CLAIM
 from models.bundle import Manifest
 from models.evaluation import JudgedImage, match_images
 from models.postprocess import probability
-from models.training.settings import CardNotes
+from models.training.beside import Beside
+from models.training.settings import PARITY_PICTURES, CardNotes
 
 _GROUPS_MAX = 20
 _LOOSEST_CLAIM = 0.05
@@ -52,8 +54,10 @@ group are not. The network that ships was then fitted on all pictures; no figure
 {nested}
 {half_light}{teachers}
 
-int8 against float on {parity[pictures]} pictures, faint defects near both limits among them: 99th percentile of the
-logit difference {parity[logit_difference_p99]:.3f}, largest {parity[logit_difference_max]:.3f};
+{beside}
+
+{parity_doubt}int8 against float on {parity[pictures]} pictures, faint defects near both limits among them: 99th
+percentile of the logit difference {parity[logit_difference_p99]:.3f}, largest {parity[logit_difference_max]:.3f};
 {parity[accept_reject_flips]} flips between accept and reject, {parity[other_flips]} others.
 
 ## The claim
@@ -98,6 +102,8 @@ def model_card(manifest: Manifest, metrics: Mapping[str, Any], notes: CardNotes)
         half_light=_half_light(metrics["half_light"]),
         teachers=_teachers(metrics),
         parity=metrics["int8_against_float"],
+        parity_doubt="".join(f"**{one}**\n\n" for one in _parity_doubt(metrics["int8_against_float"]["pictures"])),
+        beside=_beside(metrics["beside"]),
         claim_text=_claim(manifest, metrics["limits"]["claimed"]),
         expected_text=_expected(manifest, metrics["limits"]),
         limit_notes=notes.limits.strip(),
@@ -149,6 +155,29 @@ def _teachers(metrics: Mapping[str, Any]) -> str:
     return f"{student}, no teachers." if teachers is None else f"{student}, teachers {_number(teachers)}."
 
 
+def _beside(found: Mapping[str, Any]) -> str:
+    """Return what the rival without learning reaches, and what the network that ships says again, and how fast."""
+    classical, repeats, latency = found["classical"], found["repeatability"], found["latency_ms"]
+    if classical["reason"] is None:
+        escapes, overkills = (
+            f"{classical[name]['count']} of {classical[name]['n']}" for name in ("escape", "overkill")
+        )
+        rival = (
+            "A classical detector (local median, threshold, blobs), tuned without the group that it judges, accepts "
+            f"{escapes} defective and rejects {overkills} good parts."
+        )
+    else:
+        rival = f"There is no classical baseline: {classical['reason']}."
+    if repeats is None or latency is None:
+        return rival
+    return (
+        f"{rival} The network that ships, on {repeats['flips']['n']} of these pictures, each as it is and twice moved "
+        f"and lit a little differently: {repeats['flips']['count']} change their verdict, "
+        f"{repeats['accept_reject']['count']} between accept and reject. From decoded pixels to verdict, on two "
+        f"threads where it was trained: median {latency['p50']:.0f} ms, 99th percentile {latency['p99']:.0f} ms."
+    )
+
+
 def _claim(manifest: Manifest, claimed: Mapping[str, Any]) -> str:
     escape, overkill = claimed["escape"], claimed["overkill"]
     if not manifest.provisional:
@@ -197,25 +226,36 @@ def _expected(manifest: Manifest, limits: Mapping[str, Any]) -> str:
 
 
 def report_page(
-    judged: Iterable[JudgedImage], manifest: Manifest, data: str, pictures: Callable[[str], NDArray[np.uint8] | None]
+    judged: Iterable[JudgedImage],
+    manifest: Manifest,
+    data: str,
+    *,
+    pictures: Callable[[str], NDArray[np.uint8] | None],
+    beside: Beside,
+    compared: int,
 ) -> str:
     """Return the audit of out-of-fold verdicts as one self-contained HTML page.
 
-    ``pictures`` gives the worst ones to show (height x width x 3, BGR) by name, None where they are to stay private.
+    ``pictures`` gives the worst ones to show (height x width x 3, BGR) by name, None where they are to stay private;
+    ``compared`` is on how many pictures int8 and float were compared.
     """
     claim = manifest.decision.risk_claim
-    matched = match_images(judged)
+    matched = match_images(replace(one, latency_ms=beside.latency_ms.get(one.entry.file)) for one in judged)
     subject = Subject(
         bundle=manifest.file_name,
         product=manifest.product,
         data=data,
-        judged="Each picture was judged by a network that never saw its group; the network that ships saw all groups.",
+        judged="Each picture was judged by a network that never saw its group; the network that ships saw all groups. "
+        "Repeats and latency are of that one.",
         prior=manifest.calibration.prior,
         claim=None if claim is None else Claim(**claim.model_dump()),
         parts_needed=parts_needed(_LOOSEST_CLAIM),
         chose_limits=True,
+        doubts=tuple(_parity_doubt(compared)),
     )
-    audit = audit_judgements(matched, manifest.decision.limits(), subject)
+    audit = audit_judgements(
+        matched, manifest.decision.limits(), subject, classical=beside.classical, jitter=beside.shots
+    )
     by_file = {one.image.entry.file: one.image for one in matched}
     shown = {}
     for worst in (*audit.escapes.pictures, *audit.overkills.pictures):
@@ -223,6 +263,15 @@ def report_page(
         if picture is not None:
             shown[worst.entry.file] = report_picture(picture, by_file[worst.entry.file])
     return render_report(audit, shown)
+
+
+def _parity_doubt(compared: int) -> Iterator[str]:
+    if compared < PARITY_PICTURES:
+        yield (
+            f"The int8 network was compared with the float one on {compared} pictures only: its settings fall short of "
+            f"the {PARITY_PICTURES} that tell whether verdicts stay the same. Train again with parity.pictures = "
+            f"{PARITY_PICTURES} or more before this is released."
+        )
 
 
 def _figures(title: str, evaluation: Mapping[str, Any], *, chose: bool) -> str:

@@ -22,7 +22,7 @@ from models.golden import verify_golden
 from models.training.ablation import VARIANTS, ablate
 from models.training.measures import frame_quality, halved, quality_range
 from models.training.settings import read_settings
-from models.training.train import train_bundle
+from models.training.train import card_file, train_bundle
 
 pytestmark = [pytest.mark.training, pytest.mark.timeout(900)]
 
@@ -92,6 +92,26 @@ def frames_of_the_others(folder: Path, left_out: list[str]) -> Quality:
     return quality_range([frame_quality(halved(np.asarray(picture, np.uint8))) for picture in pictures])
 
 
+def what_people_read(read: Bundle) -> None:
+    metrics = json.loads(read.metrics)
+    card = " ".join(read.card.split())
+    assert "on average over draws of 6 such defective parts and a next one" in card
+    assert "with a chance of at most 14.3%. To bring it to 5% takes 19 parts" in card
+    assert "| bad | " in card
+    assert metrics["limits"]["expected"]["parts_missing"] == 13
+    assert "chosen on the scores of these very pictures" in read.report
+    assert metrics["half_light"]["good"]["pictures"] == 12
+    assert "compared with the float one on 20 pictures only" in read.report
+    assert "**The int8 network was compared with the float one on 20 pictures only" in card
+    assert metrics["beside"]["classical"]["escape"]["n"] == 12
+    assert metrics["beside"]["repeatability"]["flips"]["n"] == 24
+    assert "There is no classical baseline" not in read.report
+    assert "moved by up to 2 px" in read.report
+    assert "From decoded pixels to verdict" in read.report
+    assert "in favour" not in read.report
+    assert "A classical detector (local median, threshold, blobs), tuned without" in card
+
+
 def test_any_product_gives_a_bundle_that_works_and_a_run_that_was_cut_short_goes_on(tmp_path: Path) -> None:
     configured = tmp_path / "run.toml"
     configured.write_text(SETTINGS, encoding="utf-8")
@@ -138,17 +158,18 @@ def test_any_product_gives_a_bundle_that_works_and_a_run_that_was_cut_short_goes
     files = [path.read_bytes() for path in sorted((tmp_path / "plates" / "images").iterdir())]
     assert trained == {picture_print(hashlib.sha256(file).hexdigest()) for file in files}
     assert sum(len(trained - known) for known in without) == len(trained)
-    card = " ".join(read.card.split())
-    assert "on average over draws of 6 such defective parts and a next one" in card
-    assert "with a chance of at most 14.3%. To bring it to 5% takes 19 parts" in card
-    assert "| bad | " in card
-    assert metrics["limits"]["expected"]["parts_missing"] == 13
-    assert "chosen on the scores of these very pictures" in read.report
-    assert metrics["half_light"]["good"]["pictures"] == 12
+    what_people_read(read)
     assert "per_image" not in metrics["photo_out_of_fold"]
     assert "<html" in read.report
     assert metrics["photo_out_of_fold"]["counts"]["images"] == 24
     assert metrics["auroc_of_students"] > 0.75  # a minute of training; processors differ in the last digits
+
+
+def test_no_bundle_takes_the_card_of_another(tmp_path: Path) -> None:
+    (tmp_path / "MODEL_CARD.md").write_text("# plates-3\n\nIts figures.\n", encoding="utf-8")
+    assert card_file(tmp_path / "plates-3.lgb", "# plates-3\n\nNew.\n") == tmp_path / "MODEL_CARD.md"
+    assert card_file(tmp_path / "plates-4.lgb", "# plates-4\n") == tmp_path / "plates-4.MODEL_CARD.md"
+    assert card_file(tmp_path / "other" / "plates-4.lgb", "# plates-4\n") == tmp_path / "other" / "MODEL_CARD.md"
 
 
 def test_the_virtual_line_alone_gives_a_bundle(tmp_path: Path) -> None:

@@ -95,6 +95,11 @@ def test_pictures_that_chose_the_limits_speak_for_nothing_and_have_no_interval()
     assert "0 of 60 defective parts were accepted." in reasons[Weight.OPEN]
 
 
+def test_a_doubt_that_is_told_of_the_subject_leaves_trust_open() -> None:
+    trust, reasons = answered(fine(), replace(CLAIMED, doubts=("Too few were compared.",)))
+    assert (trust, reasons[Weight.OPEN]) == (Trust.NOT_YET, "Too few were compared.")
+
+
 def test_a_bundle_that_accepts_no_good_part_is_of_no_use() -> None:
     images = [
         image
