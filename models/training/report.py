@@ -46,9 +46,10 @@ pixels gives a map at stride {stride}; the mean of its {top_cells} highest cells
 
 From pictures whose group the judging network never saw, with the bundle's own calibration and limits. Escape: share of
 defective parts accepted; overkill: share of good parts rejected. Calibration and limits were chosen on the scores of
-the deciding pictures: rates of those flatter and have no interval, but for the last ones, under limits that had not
-seen the fold that they judge. Intervals are Clopper-Pearson; they take pictures as independent, which those of one
-group are not. The network that ships was then fitted on all pictures; no figure measures it.
+the deciding pictures: rates of those flatter and have no interval, but for the last ones, under limits chosen without
+the fold that they judge (from scores of networks that had learnt from it). Intervals are Clopper-Pearson; they take
+pictures as independent, which those of one group are not. The network that ships was then fitted on all pictures; no
+figure measures how it judges parts that it never saw.
 
 {figures}
 {nested}
