@@ -1,7 +1,7 @@
 """Can I trust this model? The rules behind the first line of the report."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -11,7 +11,7 @@ from models.audit.classical import ClassicalResult
 from models.audit.incumbent import Comparison
 from models.audit.repeat import Repeatability
 from models.audit.subject import Subject
-from models.audit.wording import counted, number_interval, share, share_interval
+from models.audit.wording import TRAINING_CLAIM, counted, number_interval, share, share_interval
 from models.evaluation import JudgedImage, Part, by_group, join_parts, rate
 
 ESCAPE_LOOSEST: Final = 0.05
@@ -22,8 +22,8 @@ _GROUPS_MIN: Final = 2
 _CHANCE: Final = 0.5
 _NAMED: Final = 3
 _CHOSE_LIMITS: Final = (
-    "Its limits were chosen on the scores of these very pictures: rates under them, and their intervals, flatter. "
-    "Judge pictures that chose nothing."
+    "Its limits were chosen on the scores of these very pictures: rates under them flatter, have no interval, and "
+    "speak for nothing. Judge pictures that chose nothing."
 )
 _EXCUSED: Final = (
     "Its catalogue accepts blemishes that the bundle does not: no claimed risk covers them, and a live line refuses it "
@@ -81,6 +81,8 @@ def answer(evidence: Evidence) -> Answer:
     """Weigh the evidence: one reason against makes it no, one open question not yet."""
     order = list(Weight)
     found = [*_risk(evidence), *_usefulness(evidence), *_rivals(evidence), *_evidence_itself(evidence)]
+    if evidence.subject.chose_limits:  # what flatters does not speak for it
+        found = [replace(one, weight=Weight.OPEN) if one.weight is Weight.FOR else one for one in found]
     reasons = tuple(sorted(found, key=lambda reason: order.index(reason.weight)))
     weights = {reason.weight for reason in reasons}
     if Weight.AGAINST in weights:
@@ -91,20 +93,25 @@ def answer(evidence: Evidence) -> Answer:
 def _risk(evidence: Evidence) -> Iterator[Reason]:
     escape, claim = rate("escape", evidence.parts), evidence.subject.claim
     allowed = claim.escape_upper if claim else ESCAPE_LOOSEST
+    accepted = f"{counted(escape)} defective parts were accepted"
+    if not evidence.subject.chose_limits:
+        accepted += f", {share_interval(escape.interval)}"
     if escape.interval is None:
         yield Reason(weight=Weight.OPEN, text="No defective part was judged: nothing is known of escapes. Add some.")
     elif escape.interval[0] > allowed:
         promised = "the bundle claims at most" if claim else "no bundle may let pass more than"
         yield Reason(
             weight=Weight.AGAINST,
-            text=f"{counted(escape)} defective parts were accepted, {share_interval(escape.interval)}; {promised} "
-            f"{share(allowed)}. Do not run it on these parts; look at the escapes below.",
+            text=f"{accepted}; {promised} {share(allowed)}. Do not run it on these parts; look at the escapes below.",
+        )
+    elif escape.value is not None and escape.value > allowed and claim:
+        yield Reason(
+            weight=Weight.OPEN,
+            text=f"{accepted}: more than the {share(allowed)} that the bundle claims, on too few parts to refute it. "
+            "Look at the escapes below, and judge more defective parts before you run it on these.",
         )
     else:
-        yield Reason(
-            weight=Weight.OPEN if escape.count and claim is None else Weight.FOR,
-            text=f"{counted(escape)} defective parts were accepted, {share_interval(escape.interval)}.",
-        )
+        yield Reason(weight=Weight.OPEN if escape.count and claim is None else Weight.FOR, text=f"{accepted}.")
     if 0 < escape.n < _BAD_PARTS_MIN:
         yield Reason(
             weight=Weight.OPEN,
@@ -118,9 +125,19 @@ def _risk(evidence: Evidence) -> Iterator[Reason]:
         yield Reason(
             weight=Weight.FOR,
             text=f"Its claim: at most {share(claim.escape_upper)} of defective parts escape, at "
-            f"{share(claim.confidence, 0)} confidence, from {claim.defective_parts} defective parts that it was not "
-            "trained on.",
+            f"{share(claim.confidence, 0)} confidence, from {claim.defective_parts} defective parts. "
+            f"{_claimed_from(evidence.subject)}",
         )
+
+
+def _claimed_from(subject: Subject) -> str:
+    """Return what a claim rests on: commissioned rules that are laxer than the bundle have one of their own."""
+    if subject.views and all(view.commissioned for view in subject.views):
+        return (
+            "Where the commissioned rules are laxer than the bundle, these are challenge parts that it was not trained "
+            f"on; elsewhere the claim is that of the training. {TRAINING_CLAIM}"
+        )
+    return TRAINING_CLAIM
 
 
 def _provisional(evidence: Evidence) -> str:
@@ -194,6 +211,8 @@ def _evidence_itself(evidence: Evidence) -> Iterator[Reason]:
     yield from _known_pictures(evidence)
     if evidence.subject.chose_limits:
         yield Reason(weight=Weight.OPEN, text=_CHOSE_LIMITS)
+    for doubt in evidence.subject.doubts:
+        yield Reason(weight=Weight.OPEN, text=doubt)
     if len(by_group(evidence.parts)) < _GROUPS_MIN:
         yield Reason(
             weight=Weight.OPEN,

@@ -9,6 +9,13 @@ from edge.core.types import Limits
 from models.audit.answer import Answer, Evidence, answer
 from models.audit.classical import ClassicalResult
 from models.audit.expected import ExpectedRisk, expected_risk
+from models.audit.flattered import (
+    flattered,
+    flattered_class,
+    flattered_group,
+    flattered_reliability,
+    flattered_repeats,
+)
 from models.audit.incumbent import Comparison
 from models.audit.people import Opinion, PeopleResult, compare_people
 from models.audit.prior import AtPrior, at_prior
@@ -95,10 +102,17 @@ def audit_judgements(
     images = tuple(one.image for one in matched)
     parts = join_parts(images)
     rates = {name: rate(name, parts) for name in RATE_NAMES}
+    groups, classes, repeats = group_rows(images), class_rows(matched, parts), _repeats(images, jitter, limits)
+    calibrated = reliability(images, subject.prior)
+    if subject.chose_limits:
+        rates = {name: flattered(one) for name, one in rates.items()}
+        groups = tuple(flattered_group(row) for row in groups)
+        classes = tuple(flattered_class(row) for row in classes)
+        repeats = tuple(flattered_repeats(one) for one in repeats)
+        calibrated = calibrated and flattered_reliability(calibrated)
     compared = classical or ClassicalResult(reason=_NOT_COMPARED)
     evaluation["baselines"]["classical"] = _baseline(compared)
     interval = _auroc_interval(images)
-    repeats = _repeats(images, jitter, limits)
     return Audit(
         subject=subject,
         limits=limits,
@@ -119,9 +133,9 @@ def audit_judgements(
         parts=tuple(parts),
         rates=rates,
         auroc_interval=interval,
-        groups=group_rows(images),
-        classes=class_rows(matched, parts),
-        reliability=reliability(images, subject.prior),
+        groups=groups,
+        classes=classes,
+        reliability=calibrated,
         priors=_at_priors(subject.prior, prior, limits, rates),
         expected=expected_risk(images, parts, limits, subject),
         classical=compared,

@@ -99,7 +99,7 @@ def score_strips(strips: Sequence[Strip], limits: Limits) -> str:
 
 
 def reliability_chart(bins: Sequence[Bin]) -> str:
-    """Return stated probability against the share found defective, each bin with its interval."""
+    """Return stated probability against the share found defective, each bin with its interval if it has one."""
     across, up = _Axis(left=60, width=360), _Axis(left=0, width=300)
     floor = 320.0
     shapes: list[str] = []
@@ -112,9 +112,9 @@ def reliability_chart(bins: Sequence[Bin]) -> str:
     shapes.append(_line(across.at(0.0), floor, across.at(1.0), floor - up.at(1.0), FAINT, dash="4 4"))
     for one in bins:
         x, interval = across.at(one.mean), one.defective.interval
-        assert interval is not None
         assert one.defective.value is not None
-        shapes.append(_line(x, floor - up.at(interval[0]), x, floor - up.at(interval[1]), INK, width=1.6))
+        if interval is not None:
+            shapes.append(_line(x, floor - up.at(interval[0]), x, floor - up.at(interval[1]), INK, width=1.6))
         shapes.append(_dot(x, floor - up.at(one.defective.value), INK, radius=4.5))
     shapes.append(
         _text(across.left + across.width / 2, floor + 36, "stated probability", size=11, colour=FAINT, anchor="middle")

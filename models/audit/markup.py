@@ -40,13 +40,12 @@ def cell(text: str) -> Html:
 
 
 def rate_cell(rate: Rate | None, *, wrong: bool = False) -> Html:
-    """Return a cell ``3/68 = 4.4 %`` with its 95 % interval; ``wrong`` marks any count as an error."""
+    """Return a cell ``3/68 = 4.4 %`` with its 95 % interval if it has one; ``wrong`` marks any count as an error."""
     if rate is None or not rate.n:
         return cell(NONE)
     css = ' class="hit"' if wrong and rate.count else ""
-    return Html(
-        f"<td{css}>{rate.count}/{rate.n} = {html(share(rate.value))} <small>{html(bounds(rate.interval))}</small></td>"
-    )
+    interval = f" <small>{html(bounds(rate.interval))}</small>" if rate.interval else ""
+    return Html(f"<td{css}>{rate.count}/{rate.n} = {html(share(rate.value))}{interval}</td>")
 
 
 def joined(parts: Iterable[str]) -> Html:

@@ -108,7 +108,8 @@ def _tiles(audit: Audit) -> Html:
 def _rate_tile(name: str, rate: Rate, what: str) -> str:
     if not rate.n:
         return _tile(name, share(None), f"no {what.partition(' ')[0]} part", "")
-    return _tile(name, share(rate.value), f"{counted(rate)} {what}", f"95 %: {bounds(rate.interval)}")
+    spread = f"95 %: {bounds(rate.interval)}" if rate.interval else "no interval: they chose the limits"
+    return _tile(name, share(rate.value), f"{counted(rate)} {what}", spread)
 
 
 def _tile(name: str, value: str, detail: str, spread: str) -> str:

@@ -25,7 +25,8 @@ class AtPrior:
     """What to expect where ``prior`` of the parts are defective.
 
     ``accept_below`` and ``reject_above`` are the limits as probabilities at this prior: the verdicts stay the same.
-    They are None where views have different ones, the others where the parts at hand lack a verdict.
+    They are None where views have different ones, the others where the parts at hand lack a verdict or a
+    rate has no interval.
     ``shipped_defective`` is the share of defective parts among the accepted ones, None too where none is accepted; its
     interval takes the ends of both rates.
     """

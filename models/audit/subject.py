@@ -59,6 +59,7 @@ class Subject:
         trained_files: Those of the pictures that it was trained on; None where the bundle does not tell.
         commissioned_files: Those that set or proved a view's commissioned rules; None where no file tells.
         chose_limits: Whether the limits were chosen on the scores of these very pictures.
+        doubts: What else is open, in sentences.
         date: When, in words.
     """
 
@@ -74,6 +75,7 @@ class Subject:
     trained_files: tuple[str, ...] | None = None
     commissioned_files: tuple[str, ...] | None = None
     chose_limits: bool = False
+    doubts: tuple[str, ...] = ()
     date: str = ""
 
 

@@ -47,3 +47,10 @@ def number_interval(interval: Interval | None) -> str:
 def bounds(interval: Interval | None) -> str:
     """Return only the ends of a share's interval, in percent."""
     return NONE if interval is None else f"{100.0 * interval[0]:.1f} to {100.0 * interval[1]:.1f} %"
+
+
+TRAINING_CLAIM = (
+    "The scores behind it come from networks that each left the judged group out, in floating point and fitted for "
+    "other numbers of steps: the network that ships has seen all those parts, and is taken to be no worse."
+)
+"""What a claim made in training rests on."""

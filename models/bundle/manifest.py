@@ -128,7 +128,11 @@ class BoxExtraction(_Part):
 
 
 class RiskClaim(_Part):
-    """What a validation on parts never trained on supports: escapes stay below ``escape_upper`` at ``confidence``."""
+    """Escapes stay below ``escape_upper`` at ``confidence``, as ``defective_parts`` independent parts support.
+
+    Of a bundle: scores by networks that left the judged group out, while the one that ships has seen them all. Of a
+    commissioned file: challenge parts that no network was trained on.
+    """
 
     escape_upper: Probability
     confidence: Probability

@@ -120,7 +120,7 @@ def _half_light(
     settings: TrainingSettings, gathered: Gathered, plan: Plan, students: Sequence[Job], progress: Progress
 ) -> dict[str, Any] | None:
     """Return how photos at half their brightness fare, under limits from the photos as they were taken."""
-    _, chosen = decide(settings, gathered, collect_evidence(settings, plan, students))
+    _, chosen = decide(settings, gathered, collect_evidence(settings, plan, students), gathered.store.entries)
     top_cells = settings.decision.top_cells
     return at_half_the_light(plan, students, gathered, chosen=chosen, top_cells=top_cells, progress=progress)
 
@@ -129,7 +129,7 @@ def _by_int8(
     settings: TrainingSettings, gathered: Gathered, plan: Plan, students: Sequence[Job], progress: Progress
 ) -> list[ScoredPicture]:
     """Score each photo by the int8 form of the student that left out its fold."""
-    findings, _ = decide(settings, gathered, collect_evidence(settings, plan, students))
+    findings, _ = decide(settings, gathered, collect_evidence(settings, plan, students), gathered.store.entries)
     manifest = make_manifest(settings, findings, gathered)
     pictures = []
     for job in students:

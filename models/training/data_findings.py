@@ -63,6 +63,7 @@ class Kind(StrEnum):
     COPIES_ACROSS_GROUPS = "copies across groups"
     COPIES_WITH_BOTH_VERDICTS = "copies with both verdicts"
     NEAR_DUPLICATES = "near-duplicates across groups"
+    ONE_DESIGN = "groups of one design"
     LABEL_CONFLICT = "label conflict"
 
 
@@ -149,6 +150,11 @@ class DataCheck:
             self.raise_errors()
             raise AssertionError("annotations that cannot be read are an error")
         return self.parsed
+
+    @property
+    def groups_apart(self) -> bool:
+        """Whether no groups look like one part under several names: a claim counts each as a part of its own."""
+        return all(finding.kind is not Kind.NEAR_DUPLICATES for finding in self.findings)
 
     @property
     def errors(self) -> tuple[Finding, ...]:

@@ -133,7 +133,7 @@ def judged(unseen: Iterable[Unseen], manifest: Manifest, store: PictureStore) ->
         novelty = None if manifest.novelty is None else one.novelty / manifest.novelty.limit
         verdict = judge_view(ViewJudgement(camera="held-out", score=score, boxes=boxes, limits=limits, novelty=novelty))
         yield JudgedImage(
-            entry=_listed(one.entry),
+            entry=listed(one.entry),
             decision=verdict.decision,
             code=verdict.code,
             score=score,
@@ -142,7 +142,8 @@ def judged(unseen: Iterable[Unseen], manifest: Manifest, store: PictureStore) ->
         )
 
 
-def _listed(entry: PictureEntry) -> DatasetImage:
+def listed(entry: PictureEntry) -> DatasetImage:
+    """Return a picture as a dataset lists it."""
     return DatasetImage(
         id=entry.name,
         file=entry.name,

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from models.bundle import Manifest
 from models.bundle.manifest import Novelty
 from models.evaluation import evaluate_dataset
+from models.training.beside import Beside
 from models.training.evidence import Evidence, Unseen, judged, ranking
 from models.training.files import write_file
 from models.training.gathering import Gathered
@@ -77,15 +78,32 @@ def novel_counts(unseen: Sequence[Unseen], folds: Sequence[Sequence[str]], novel
     }
 
 
-def write_report(settings: TrainingSettings, gathered: Gathered, evidence: Evidence, manifest: Manifest) -> str:
-    """Return the bundle's report as HTML; one with all its pictures is left in the work folder."""
-    origin = "photo" if any(one.entry.origin == "photo" for one in evidence.unseen) else "virtual"
-    own = [one for one in evidence.unseen if one.entry.origin == origin]
+def reported(evidence: Evidence) -> list[Unseen]:
+    """Return the pictures that the report is of: the photos where there are any, else the virtual line's."""
+    photos = [one for one in evidence.unseen if one.entry.origin == "photo"]
+    return photos or list(evidence.unseen)
+
+
+def write_report(
+    settings: TrainingSettings,
+    gathered: Gathered,
+    own: Sequence[Unseen],
+    manifest: Manifest,
+    *,
+    beside: Beside,
+    compared: int,
+) -> str:
+    """Return the bundle's report on some pictures as HTML; one that shows them is left in the work folder.
+
+    ``own`` are those of :func:`reported`; ``compared`` is on how many int8 and float were compared.
+    """
     paths = {one.entry.name: one.entry.path for one in own}
     data = ", ".join(source.name for source in gathered.sources)
 
     def page(pictures: Callable[[str], NDArray[np.uint8] | None]) -> str:
-        return report_page(judged(own, manifest, gathered.store), manifest, data, pictures)
+        return report_page(
+            judged(own, manifest, gathered.store), manifest, data, pictures=pictures, beside=beside, compared=compared
+        )
 
     def picture(name: str) -> NDArray[np.uint8] | None:
         path = paths[name]

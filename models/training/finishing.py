@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from camera.virtual import VirtualLine, VirtualParameters
 from models.bundle import Manifest
-from models.bundle.manifest import Novelty
+from models.bundle.manifest import Novelty, Quality
 from models.detector import Detector
 from models.errors import ModelError
 from models.novelty import fit
@@ -32,8 +32,10 @@ _NOVELTY_ROOM = 1.35
 _NOVELTY_PICTURES = 400
 
 
-def decide(settings: TrainingSettings, gathered: Gathered, evidence: Evidence) -> tuple[Findings, ChosenLimits]:
-    """Return calibration and limits from the evidence alone.
+def decide(
+    settings: TrainingSettings, gathered: Gathered, evidence: Evidence, seen: Sequence[PictureEntry]
+) -> tuple[Findings, ChosenLimits]:
+    """Return calibration and limits from the evidence alone; the range of frames is that of the pictures ``seen``.
 
     Raises:
         CalibrationError: The scores say nothing.
@@ -54,10 +56,16 @@ def decide(settings: TrainingSettings, gathered: Gathered, evidence: Evidence) -
             # What would keep a part from being accepted has a box, and little else.
             update={"peak_logit": chosen.accept, "grow_logit": chosen.accept - settings.decision.grow_below}
         ),
-        quality=quality_range([entry.quality for entry in gathered.store.entries]),
+        quality=frames_like(seen),
         teacher=teacher,
     )
     return findings, chosen
+
+
+def frames_like(seen: Sequence[PictureEntry]) -> Quality:
+    """Return the range of frames: of the photos where there are any, as drawn light is no measure of a station."""
+    photos = [entry.quality for entry in seen if entry.origin == "photo"]
+    return quality_range(photos or [entry.quality for entry in seen])
 
 
 def quantised(
@@ -86,9 +94,7 @@ def novelty_of(
     good = [one for one in unseen if one.entry.truth == "accept" and np.isfinite(one.novelty)]
     # Drawn parts are more varied than any real product: where there are photos, they alone set the limit.
     left_out = [one.novelty for one in good if one.entry.origin == "photo"] or [one.novelty for one in good]
-    photos = [entry for entry in seen if entry.origin == "photo"]
-    others = [entry for entry in seen if entry.origin != "photo"]
-    chosen = [*photos, *others][:_NOVELTY_PICTURES]
+    chosen = like_the_training(seen)
     summaries = [detector.read_prepared(store.prepared(entry)).summary for entry in chosen]
     centre, precision = fit(
         np.stack([summary for summary in summaries if summary is not None]), [entry.group for entry in chosen]
@@ -98,6 +104,33 @@ def novelty_of(
         precision=tuple(tuple(row) for row in precision.tolist()),
         limit=max(left_out, default=1.0) * _NOVELTY_ROOM,
     )
+
+
+def like_the_training(seen: Sequence[PictureEntry]) -> list[PictureEntry]:
+    """Return up to 400 pictures that tell what the training looks like: photos first, every group of them."""
+    photos = [entry for entry in seen if entry.origin == "photo"]
+    others = [entry for entry in seen if entry.origin != "photo"]
+    if len(photos) > _NOVELTY_PICTURES:
+        return _from_every_group(photos, _NOVELTY_PICTURES)
+    return [*photos, *others][:_NOVELTY_PICTURES]
+
+
+def _from_every_group(entries: Sequence[PictureEntry], count: int) -> list[PictureEntry]:
+    """Return ``count`` pictures in their order: turn by turn each group gives one more, spread evenly over its own."""
+    groups: dict[str, list[PictureEntry]] = {}
+    for entry in entries:
+        groups.setdefault(entry.group, []).append(entry)
+    share = dict.fromkeys(groups, 0)
+    while (left := count - sum(share.values())) > 0:
+        giving = [name for name, members in groups.items() if share[name] < len(members)]
+        for number in range(min(left, len(giving))):
+            share[giving[number * len(giving) // min(left, len(giving))]] += 1
+    chosen = {
+        members[number * len(members) // share[name]].index
+        for name, members in groups.items()
+        for number in range(share[name])
+    }
+    return [entry for entry in entries if entry.index in chosen]
 
 
 def golden_pictures(settings: TrainingSettings, store: PictureStore) -> list[NDArray[np.uint8]]:

@@ -1,6 +1,7 @@
 """Fitting one network: schedule, averaged weights, and check points from which a killed run goes on."""
 
 import copy
+import io
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from models.training.network import DefectNetwork, NetworkWidths
 from models.training.pictures import normalise
 from models.training.sampling import Batch, CropSampler
 from models.training.settings import DistillationSettings, OptimiserSettings
+from models.whole_files import write_whole
 
 _QUEUE = 4
 _CHECKPOINT_STEPS = 100
@@ -93,23 +95,26 @@ def _entrance(pixels: NDArray[np.uint8]) -> torch.Tensor:
 
 
 def _save(path: Path, state: dict[str, Any], step: int) -> None:
-    temporary = path.with_suffix(".tmp")
+    packed = io.BytesIO()
+    torch.save({"step": step, **{name: part.state_dict() for name, part in state.items()}}, packed)
     try:
-        torch.save({"step": step, **{name: part.state_dict() for name, part in state.items()}}, temporary)
-        temporary.replace(path)
-    except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
+        write_whole(path, packed.getvalue())
+    except OSError as error:
         raise ModelError(f"{path}: the check point cannot be written ({error}); free space and start again") from error
 
 
 def _resume(path: Path, state: dict[str, Any]) -> int:
     """Load a check point and return the number of steps done; 0 where there is none that can be read."""
+    before = {name: copy.deepcopy(part.state_dict()) for name, part in state.items()}
     try:
         saved = torch.load(path, weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError):
+        for name, part in state.items():
+            part.load_state_dict(saved[name])
+        return int(saved["step"])
+    except Exception:  # noqa: BLE001  # torch reads garbage with whatever error its bytes lead to
+        for name, part in state.items():
+            part.load_state_dict(before[name])
         return 0
-    for name, part in state.items():
-        part.load_state_dict(saved[name])
-    return int(saved["step"])
 
 
 @torch.no_grad()

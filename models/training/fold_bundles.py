@@ -25,8 +25,10 @@ def write_fold_bundles(
 ) -> list[Path]:
     """Write ``NAME-without-K-VERSION.lgb`` for each fold K, and return the files.
 
-    Network, probabilities, limits and novelty come from the other folds alone; a fold without which they cannot be
-    chosen (no good or no defective picture outside) has no bundle.
+    Its network has seen nothing of fold K. Probabilities, limits and novelty come from scores of the other folds'
+    pictures, of which each was given by the student that left that picture's own fold out, and so had seen fold K:
+    through those students K's pictures bear on them at second hand. The level that exposure brings pictures to is that
+    of all photos. A fold without which limits cannot be chosen (no good or no defective picture outside) has no bundle.
 
     Raises:
         ModelError: A bundle cannot be made or written.
@@ -48,9 +50,9 @@ def write_fold_bundles(
 def _write(settings: TrainingSettings, gathered: Gathered, evidence: Evidence, outcome: Outcome, path: Path) -> None:
     [left_out] = outcome.job.left_out
     named = settings.model_copy(update={"name": _fold_name(settings, left_out)})
-    findings, _ = decide(named, gathered, evidence)
-    manifest = make_manifest(named, findings, gathered)
     seen = [entry for entry in gathered.store.entries if entry.group not in gathered.folds[left_out]]
+    findings, _ = decide(named, gathered, evidence, seen)
+    manifest = make_manifest(named, findings, gathered)
     detector = quantised(manifest, outcome, gathered.store, seen, _quiet)
     detector = with_novelty(detector, novelty_of(detector, gathered.store, seen, evidence.unseen))
     groups = ", ".join(group for group in gathered.folds[left_out] if not group.startswith("virtual-"))

@@ -48,8 +48,8 @@ class Gathered:
 
     ``key`` names them: the same data at the same size has the same key. ``folds`` hold the groups that are left out
     together; ``exposure`` is how bright every picture was made; ``checks`` what was found about each folder; ``hashes``
-    the SHA-256 of each photo's file by the photo's name; ``independent`` says whether the data names its groups, so
-    that a claim may rest on them.
+    the SHA-256 of each photo's file by the photo's name; ``independent`` says whether the data names its groups and
+    no two of them look like one part, so that a claim may rest on them.
     """
 
     store: PictureStore
@@ -117,7 +117,9 @@ def gather(settings: TrainingSettings, progress: Progress) -> Gathered:
             for folder, check in zip(settings.data, checks, strict=True)
             for file, sha256 in check.hashes.items()
         },
-        independent=bool(datasets) and all(entry.group is not None for dataset in datasets for entry in dataset.images),
+        independent=bool(datasets)
+        and all(entry.group is not None for dataset in datasets for entry in dataset.images)
+        and all(check.groups_apart for check in checks),
     )
 
 

@@ -8,10 +8,9 @@ network is fitted in a process of its own, keeps its check points and its result
 import hashlib
 import itertools
 import json
-import multiprocessing
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +31,7 @@ from models.training.network import STUDENT, TEACHER, DefectNetwork
 from models.training.pictures import PictureEntry, PictureStore, Progress
 from models.training.sampling import CropSampler
 from models.training.settings import OptimiserSettings, TrainingSettings
+from models.training.workers import worker_pool
 
 MAP_QUANTISATION = Quantisation(scale=0.125, zero_point=0)
 """How out-of-fold maps are stored: logits from -16 to 15.875, as finely as the int8 network gives them."""
@@ -129,8 +129,7 @@ def run_jobs(jobs: Sequence[Job], plan: Plan, settings: TrainingSettings, progre
     plan.folder.mkdir(parents=True, exist_ok=True)
     waiting = sorted((job for job in jobs if not _result(plan, job).exists()), key=lambda job: job.steps, reverse=True)
     done = sum(job.steps for job in jobs) - sum(job.steps for job in waiting)
-    spawn = multiprocessing.get_context("spawn")  # a fork would copy OpenCV's threads in an unknown state
-    with ProcessPoolExecutor(settings.workers, mp_context=spawn) as pool:
+    with worker_pool(settings.workers) as pool:
         futures: list[Future[None]] = [pool.submit(run_job, job, plan, settings) for job in waiting]
         pending = set(futures)
         while pending:

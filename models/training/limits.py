@@ -96,8 +96,9 @@ def nested_counts(
 ) -> Mapping[str, Mapping[str, int]]:
     """Judge each fold's pictures by limits chosen without it, by the same rule, and count verdicts by truth.
 
-    Unlike figures under the final limits, these have not seen the answers; a fold that cannot do without (no good or
-    no defective picture outside) counts as cannot-judge.
+    Unlike figures under the final limits, these have not seen the answers themselves. At second hand they have: the
+    scores that set a fold's limits come from students that had learnt from that fold. A fold that cannot do without (no
+    good or no defective picture outside) counts as cannot-judge.
     """
     counts = {truth: dict.fromkeys(("accept", "reject", "cannot_judge"), 0) for truth in ("bad", "good")}
     for groups in folds:

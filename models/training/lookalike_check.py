@@ -34,6 +34,10 @@ _CLUSTERS_LISTED: Final = 10
 _ONE_DESIGN: Final = 6
 """Groups that look alike from which one design is a likelier reason than one part under many names."""
 _HELD_PICTURES: Final = 16
+_UNCLAIMED: Final = (
+    "look at them: if they show one part, give them one group; if not, take one picture of such a pair out. As long as "
+    "this is found, no risk is claimed"
+)
 
 
 def lookalike_findings(
@@ -94,23 +98,25 @@ def _near_findings(
     cluster_of = {name: number for number, cluster in enumerate(clusters) for name in cluster}
     for number, cluster in enumerate(clusters[:_CLUSTERS_LISTED]):
         inside = [pair for pair, (name, _) in zip(pairs, names, strict=True) if cluster_of[name] == number]
-        alike = f"{counted(len(inside), 'pair')} of pictures look alike across them"
+        what = f"{counted(len(inside), 'pair')} of pictures look alike across them"
         if len(cluster) < _ONE_DESIGN:
-            what = f"{alike}, most of all {_described(entries, inside[0], inside[0].similarity)}"
+            beyond: str | None = f"most of all {_described(entries, inside[0], inside[0].similarity)}"
         else:
-            what = f"{alike}, as parts of one design do, {_beyond(entries, prints, inside)}"
+            what = f"{what}, as parts of one design do"
+            beyond = _beyond(entries, prints, inside)
         yield Finding(
-            kind=Kind.NEAR_DUPLICATES,
+            kind=Kind.NEAR_DUPLICATES if beyond else Kind.ONE_DESIGN,
             where=f"groups {named(cluster)}",
-            what=f"{what}: one part under several names makes every figure too good",
-            remedy="look at them; if they show one part, give them one group",
+            what=f"{what}, {beyond or 'and none of them beyond what they all share'}: one part under several names "
+            "makes every figure too good",
+            remedy=_UNCLAIMED if beyond else "look at them; if they show one part, give them one group",
         )
     if more := clusters[_CLUSTERS_LISTED:]:
         yield Finding(
             kind=Kind.NEAR_DUPLICATES,
             where=f"{len(more)} more sets of groups",
             what=f"look alike in the same way ({named([cluster[0] for cluster in more])})",
-            remedy="look at the first ones and decide",
+            remedy=_UNCLAIMED,
         )
 
 
@@ -130,11 +136,12 @@ def _ungrouped_finding(entries: Sequence[DatasetImage], pairs: Sequence[Pair]) -
     )
 
 
-def _beyond(entries: Sequence[DatasetImage], prints: Sequence[Fingerprint], pairs: Sequence[Pair]) -> str:
+def _beyond(entries: Sequence[DatasetImage], prints: Sequence[Fingerprint], pairs: Sequence[Pair]) -> str | None:
+    """Tell which pairs resemble each other beyond what all groups share; None where none do."""
     own = individual_similarities(prints, [group_name(entry) for entry in entries], pairs)
     alike = [(similarity, index) for index, similarity in enumerate(own) if similarity >= SIMILARITY_MIN]
     if not alike:
-        return "and none of them beyond what they all share"
+        return None
     similarity, index = max(alike)
     return (
         f"{len(alike)} of them beyond what they all share, most of all {_described(entries, pairs[index], similarity)}"

@@ -1,4 +1,4 @@
-"""The range of frame quality among the training pictures, widened generously."""
+"""The range of frame quality among the training pictures: widened generously below, hardly at all above."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,10 @@ from edge.core.quality import FrameQuality
 from models.bundle.manifest import Quality
 
 _CLIPPED = 255
-_DARKER, _BRIGHTER, _FLATTER, _SOFTER = 0.4, 2.0, 0.4, 0.35
+_DARKER, _FLATTER, _SOFTER = 0.4, 0.4, 0.35
+# A dark frame keeps its defects, a few grey levels of them at least; a clipped pixel has lost what it showed, and the
+# exposure brings the level back, so that such a frame looks like any other to the network and a defect on it like none.
+_BRIGHTER, _MORE_CLIPPED = 1.2, 0.02
 
 
 def frame_quality(pixels: NDArray[np.uint8]) -> FrameQuality:
@@ -35,11 +38,14 @@ def halved(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def quality_range(measured: Sequence[FrameQuality]) -> Quality:
-    """Return limits that every one of these pictures keeps with a wide margin."""
+    """Return limits that every one of these pictures keeps: with a wide margin where it is dark, flat or soft.
+
+    Brightness and clipped pixels may exceed the brightest picture's and the most clipped one's by little.
+    """
     return Quality(
         brightness_min=round(min(value.brightness for value in measured) * _DARKER, 1),
         brightness_max=round(min(max(value.brightness for value in measured) * _BRIGHTER, 250.0), 1),
         contrast_min=round(min(value.contrast for value in measured) * _FLATTER, 1),
         sharpness_min=round(min(value.sharpness for value in measured) * _SOFTER, 1),
-        clipped_max=round(min(0.1 + 2.0 * max(value.clipped for value in measured), 1.0), 3),
+        clipped_max=round(min(max(value.clipped for value in measured) + _MORE_CLIPPED, 1.0), 3),
     )

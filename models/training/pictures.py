@@ -1,10 +1,8 @@
 """Training pictures: the network's own input and, beside it, which class lies where; kept in files, not in memory."""
 
-import multiprocessing
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -21,6 +19,7 @@ from models.training.folds import group_name
 from models.training.measures import frame_quality, halved
 from models.training.reading import read_mask, read_picture
 from models.training.settings import VirtualSettings
+from models.training.workers import worker_pool
 
 PAD: Final = 128
 """What surrounds a picture in the network's input: zero after normalisation, as the convolutions' own borders."""
@@ -182,8 +181,7 @@ def virtual_pictures(
     """
     per_seed, first, parts = settings.parts_per_seed, settings.first_seed, settings.parts
     spans = [(first + start // per_seed, min(per_seed, parts - start)) for start in range(0, parts, per_seed)]
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=spawn) as pool:
+    with worker_pool(workers) as pool:
         render = partial(_render, size=size, classes=tuple(classes), exposure=exposure, defects=settings.defects)
         for rendered in pool.map(render, spans):
             yield from rendered

@@ -1,6 +1,7 @@
 """What people read of a bundle: the model card and the report page."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,12 @@ from models.audit.audit import audit_judgements
 from models.audit.page import render_report
 from models.audit.pictures import report_picture
 from models.audit.subject import Claim, Subject
+from models.audit.wording import TRAINING_CLAIM
 from models.bundle import Manifest
 from models.evaluation import JudgedImage, match_images
 from models.postprocess import probability
-from models.training.settings import CardNotes
+from models.training.beside import Beside
+from models.training.settings import PARITY_PICTURES, CardNotes
 
 _GROUPS_MAX = 20
 _LOOSEST_CLAIM = 0.05
@@ -43,16 +46,19 @@ pixels gives a map at stride {stride}; the mean of its {top_cells} highest cells
 
 From pictures whose group the judging network never saw, with the bundle's own calibration and limits. Escape: share of
 defective parts accepted; overkill: share of good parts rejected. Calibration and limits were chosen on the scores of
-the deciding pictures: rates of those flatter and have no interval, but for the last ones, under limits that had not
-seen the fold that they judge. Intervals are Clopper-Pearson; they take pictures as independent, which those of one
-group are not. The network that ships was then fitted on all pictures; no figure measures it.
+the deciding pictures: rates of those flatter and have no interval, but for the last ones, under limits chosen without
+the fold that they judge (from scores of networks that had learnt from it). Intervals are Clopper-Pearson; they take
+pictures as independent, which those of one group are not. The network that ships was then fitted on all pictures; no
+figure measures how it judges parts that it never saw.
 
 {figures}
 {nested}
 {half_light}{teachers}
 
-int8 against float on {parity[pictures]} pictures, faint defects near both limits among them: 99th percentile of the
-logit difference {parity[logit_difference_p99]:.3f}, largest {parity[logit_difference_max]:.3f};
+{beside}
+
+{parity_doubt}int8 against float on {parity[pictures]} pictures, faint defects near both limits among them: 99th
+percentile of the logit difference {parity[logit_difference_p99]:.3f}, largest {parity[logit_difference_max]:.3f};
 {parity[accept_reject_flips]} flips between accept and reject, {parity[other_flips]} others.
 
 ## The claim
@@ -97,6 +103,8 @@ def model_card(manifest: Manifest, metrics: Mapping[str, Any], notes: CardNotes)
         half_light=_half_light(metrics["half_light"]),
         teachers=_teachers(metrics),
         parity=metrics["int8_against_float"],
+        parity_doubt="".join(f"**{one}**\n\n" for one in _parity_doubt(metrics["int8_against_float"]["pictures"])),
+        beside=_beside(metrics["beside"]),
         claim_text=_claim(manifest, metrics["limits"]["claimed"]),
         expected_text=_expected(manifest, metrics["limits"]),
         limit_notes=notes.limits.strip(),
@@ -148,17 +156,41 @@ def _teachers(metrics: Mapping[str, Any]) -> str:
     return f"{student}, no teachers." if teachers is None else f"{student}, teachers {_number(teachers)}."
 
 
+def _beside(found: Mapping[str, Any]) -> str:
+    """Return what the rival without learning reaches, and what the network that ships says again, and how fast."""
+    classical, repeats, latency = found["classical"], found["repeatability"], found["latency_ms"]
+    if classical["reason"] is None:
+        escapes, overkills = (
+            f"{classical[name]['count']} of {classical[name]['n']}" for name in ("escape", "overkill")
+        )
+        rival = (
+            "A classical detector (local median, threshold, blobs), tuned without the group that it judges, accepts "
+            f"{escapes} defective and rejects {overkills} good parts."
+        )
+    else:
+        rival = f"There is no classical baseline: {classical['reason']}."
+    if repeats is None or latency is None:
+        return rival
+    return (
+        f"{rival} The network that ships, on {repeats['flips']['n']} of these pictures, each as it is and twice moved "
+        f"and lit a little differently: {repeats['flips']['count']} change their verdict, "
+        f"{repeats['accept_reject']['count']} between accept and reject. From decoded pixels to verdict, on two "
+        f"threads where it was trained: median {latency['p50']:.0f} ms, 99th percentile {latency['p99']:.0f} ms."
+    )
+
+
 def _claim(manifest: Manifest, claimed: Mapping[str, Any]) -> str:
     escape, overkill = claimed["escape"], claimed["overkill"]
     if not manifest.provisional:
         return (
             f"At most {escape['alpha']:.0%} of defective parts are accepted, with {escape['confidence']:.0%} "
-            f"confidence, from the scores of {escape['parts']} independent defective parts."
+            f"confidence, from the scores of {escape['parts']} independent defective parts. {TRAINING_CLAIM}"
         )
     if not escape["parts_missing"] and not overkill["parts_missing"]:
         return (
             "None: limits are placed by rule of thumb. The data does not name the independent part that each picture "
-            "shows, or the limits rest on drawn parts, and a claim needs real and independent ones."
+            "shows, or groups of it look like one part under several names (the data check says which), or the limits "
+            "rest on drawn parts: a claim needs real and independent ones."
         )
     missing = [
         f"{side['parts_missing']} more independent {kind} parts"
@@ -195,25 +227,36 @@ def _expected(manifest: Manifest, limits: Mapping[str, Any]) -> str:
 
 
 def report_page(
-    judged: Iterable[JudgedImage], manifest: Manifest, data: str, pictures: Callable[[str], NDArray[np.uint8] | None]
+    judged: Iterable[JudgedImage],
+    manifest: Manifest,
+    data: str,
+    *,
+    pictures: Callable[[str], NDArray[np.uint8] | None],
+    beside: Beside,
+    compared: int,
 ) -> str:
     """Return the audit of out-of-fold verdicts as one self-contained HTML page.
 
-    ``pictures`` gives the worst ones to show (height x width x 3, BGR) by name, None where they are to stay private.
+    ``pictures`` gives the worst ones to show (height x width x 3, BGR) by name, None where they are to stay private;
+    ``compared`` is on how many pictures int8 and float were compared.
     """
     claim = manifest.decision.risk_claim
-    matched = match_images(judged)
+    matched = match_images(replace(one, latency_ms=beside.latency_ms.get(one.entry.file)) for one in judged)
     subject = Subject(
         bundle=manifest.file_name,
         product=manifest.product,
         data=data,
-        judged="Each picture was judged by a network that never saw its group; the network that ships saw all groups.",
+        judged="Each picture was judged by a network that never saw its group; the network that ships saw all groups. "
+        "Repeats and latency are of that one.",
         prior=manifest.calibration.prior,
         claim=None if claim is None else Claim(**claim.model_dump()),
         parts_needed=parts_needed(_LOOSEST_CLAIM),
         chose_limits=True,
+        doubts=tuple(_parity_doubt(compared)),
     )
-    audit = audit_judgements(matched, manifest.decision.limits(), subject)
+    audit = audit_judgements(
+        matched, manifest.decision.limits(), subject, classical=beside.classical, jitter=beside.shots
+    )
     by_file = {one.image.entry.file: one.image for one in matched}
     shown = {}
     for worst in (*audit.escapes.pictures, *audit.overkills.pictures):
@@ -221,6 +264,15 @@ def report_page(
         if picture is not None:
             shown[worst.entry.file] = report_picture(picture, by_file[worst.entry.file])
     return render_report(audit, shown)
+
+
+def _parity_doubt(compared: int) -> Iterator[str]:
+    if compared < PARITY_PICTURES:
+        yield (
+            f"The int8 network was compared with the float one on {compared} pictures only: its settings fall short of "
+            f"the {PARITY_PICTURES} that tell whether verdicts stay the same. Train again with parity.pictures = "
+            f"{PARITY_PICTURES} or more before this is released."
+        )
 
 
 def _figures(title: str, evaluation: Mapping[str, Any], *, chose: bool) -> str:

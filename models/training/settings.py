@@ -15,6 +15,8 @@ SUFFIX: Final = ".lgb"
 _VERSIONED: Final = re.compile(r"(?P<name>.+?)-(?P<version>[0-9]{1,6})")
 _NOT_IN_NAMES: Final = re.compile(r"[^a-z0-9]+")
 _NAME_LENGTH: Final = 32
+PARITY_PICTURES: Final = 200
+"""With fewer in the comparison of int8 with float, card and report say that the gate was a small one."""
 
 
 class SettingsError(ModelError, ValueError):
@@ -109,7 +111,7 @@ class DecisionSettings(_Settings):
 class ParitySettings(_Settings):
     """What the int8 network may differ by from the float one on ``pictures`` pictures, else there is no bundle."""
 
-    pictures: Annotated[int, Field(ge=4)] = 200
+    pictures: Annotated[int, Field(ge=4)] = PARITY_PICTURES
     other_flips_max: Annotated[float, Field(ge=0.0, le=1.0)] = 0.01
     logit_difference_max: Annotated[float, Field(gt=0.0)] = 1.0
 
@@ -125,8 +127,8 @@ class TrainingSettings(_Settings):
     """A whole run; ``data`` are COCO folders with masks, ``output`` is the bundle's file.
 
     ``classes`` default to the data's categories, ``folds`` (groups that are left out together) are planned, ``virtual``
-    adds the virtual line. ``private_pictures`` keeps the data's pictures out of the bundle: goldens and report then
-    come from the virtual line, and the report with photos goes to the work folder alone.
+    adds the virtual line. ``private_pictures`` keeps the data's pictures out of the bundle: goldens are then drawn by
+    the virtual line, and the report, of the photos' scores still, shows none; one with them is left in the work folder.
     """
 
     name: str

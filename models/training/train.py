@@ -4,10 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from models.bundle import Bundle
+from models.bundle.layout import CARD
 from models.bundle.prints import TRAINED_PICTURES
 from models.training.assembly import as_json, make_manifest, with_novelty, write
+from models.training.beside import look_beside
 from models.training.evidence import collect_evidence
-from models.training.figures import out_of_fold_figures, without_pictures, write_report
+from models.training.figures import out_of_fold_figures, reported, without_pictures, write_report
 from models.training.files import held, open_folder, write_file
 from models.training.finishing import decide, golden_pictures, novelty_of, quantised
 from models.training.fold_bundles import write_fold_bundles
@@ -56,7 +58,7 @@ def _trained(
             warn(f"{check.name}: {finding}")
     plan, students = fit_networks(settings, gathered, progress)
     evidence = collect_evidence(settings, plan, students)
-    findings, chosen = decide(settings, gathered, evidence)
+    findings, chosen = decide(settings, gathered, evidence, gathered.store.entries)
     outcome = outcome_of(students[-1], plan)
     manifest = make_manifest(settings, findings, gathered)
     detector = quantised(manifest, outcome, gathered.store, gathered.store.entries, progress)
@@ -64,7 +66,10 @@ def _trained(
     detector = with_novelty(detector, novelty)
     network = rebuilt(outcome, len(gathered.classes))
     parity = compare(network, detector, gathered.store, settings=settings.parity, seed=settings.seed, progress=progress)
+    own = reported(evidence)
+    beside = look_beside(own, gathered.store, detector, progress)
     metrics = out_of_fold_figures(gathered, evidence, chosen, detector.bundle.manifest, settings) | {
+        "beside": beside.summary(detector),
         "int8_against_float": parity.summary(),
         "parameters": parameter_count(network),
         TRAINED_PICTURES: gathered.prints(),
@@ -80,13 +85,25 @@ def _trained(
     write_file(settings.work / "metrics.json", as_json(metrics))
     parity.refuse(settings.parity)
     card = model_card(detector.bundle.manifest, metrics, settings.notes)
-    page = write_report(settings, gathered, evidence, detector.bundle.manifest)
+    page = write_report(settings, gathered, own, detector.bundle.manifest, beside=beside, compared=len(parity.pictures))
     golden = golden_pictures(settings, gathered.store)
     bundle = write(settings.output, detector, golden, without_pictures(metrics), (card, page))
-    write_file(settings.output.with_name("MODEL_CARD.md"), card.encode())
+    write_file(card_file(settings.output, card), card.encode())
     if fold_bundles is not None:
         write_fold_bundles(settings, gathered, plan, evidence=evidence, folder=fold_bundles, progress=progress)
     return bundle
+
+
+def card_file(output: Path, card: str) -> Path:
+    """Return where a bundle's card goes: ``MODEL_CARD.md`` beside it; where that is another's, a file of its name."""
+    usual = output.with_name(CARD)
+    try:
+        theirs = usual.read_bytes().partition(b"\n")[0]
+    except FileNotFoundError:
+        return usual
+    except OSError:
+        theirs = b""
+    return usual if theirs == card.encode().partition(b"\n")[0] else output.with_suffix(f".{CARD}")
 
 
 def fit_networks(

@@ -427,7 +427,26 @@ def test_near_duplicates_across_groups_are_told_by_group(folder: Folder) -> None
     finding = folder.finding(Kind.NEAR_DUPLICATES)
     assert (finding.severity, finding.where) == (Severity.WARNING, "groups t0, t3")
     assert "good-0.png and again.png" in finding.what
-    assert folder.check().near_duplicate_pairs == 1
+    assert "no risk is claimed" in finding.remedy
+    checked = folder.check()
+    assert (checked.near_duplicate_pairs, checked.groups_apart) == (1, False)
+
+
+def test_parts_of_one_design_stand_apart_until_two_are_alike_beyond_it(folder: Folder) -> None:
+    """Each has its own surface under a print that all share."""
+
+    def printed(number: int, frame: int) -> NDArray[np.uint8]:
+        own = cv2.resize(np.random.default_rng(number).normal(0, 6, (12, 16)).astype(np.float32), (128, 96))
+        noise = np.random.default_rng(100 * number + frame).normal(0, 1, (96, 128))
+        return np.clip(part(77) + (own + noise)[:, :, np.newaxis], 0, 255).astype(np.uint8)
+
+    for number in range(7):
+        folder.add(f"printed-{number}.png", printed(number, 0), truth="accept", tray=f"d{number}")
+    assert "none of them beyond what they all share" in folder.finding(Kind.ONE_DESIGN).what
+    assert folder.check().groups_apart
+    folder.add("under-another-name.png", printed(3, 1), truth="accept", tray="d7")
+    assert "printed-3.png and under-another-name.png" in folder.finding(Kind.NEAR_DUPLICATES).what
+    assert not folder.check().groups_apart
 
 
 def test_near_duplicates_within_a_group_are_nothing_to_tell(folder: Folder) -> None:

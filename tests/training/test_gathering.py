@@ -43,6 +43,13 @@ def test_a_claim_needs_the_part_of_every_picture(tmp_path: Path) -> None:
     assert not gather(settings(tmp_path, partly), lambda *_progress: None).independent
 
 
+def test_groups_that_look_like_one_part_carry_no_claim(tmp_path: Path) -> None:
+    data = folder(tmp_path / "plates")
+    picture = cv2.imread(str(data / "images" / "2.png"))
+    cv2.imwrite(str(data / "images" / "4.png"), np.asarray(picture * 0.8, np.uint8))
+    assert not gather(settings(tmp_path, data), lambda *_progress: None).independent
+
+
 def test_the_same_picture_in_two_folders_is_refused(tmp_path: Path) -> None:
     one, other = folder(tmp_path / "one"), folder(tmp_path / "other", seed=1)
     shutil.copy(one / "images" / "3.png", other / "images" / "5.png")

@@ -1,4 +1,7 @@
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -16,12 +19,13 @@ from models.training.embedding import whitening
 from models.training.evidence import ScoredPicture, Unseen
 from models.training.export import fold_batch_norms
 from models.training.figures import novel_counts
+from models.training.finishing import frames_like, like_the_training
 from models.training.implants import RENDERERS, implant
 from models.training.jobs import plan_jobs
 from models.training.lighting import relight
 from models.training.limits import choose_limits, decision_limits, nested_counts, provisional_limits
 from models.training.loss import defect_loss, distillation_loss
-from models.training.measures import frame_quality, halved
+from models.training.measures import frame_quality, halved, quality_range
 from models.training.network import STUDENT, TEACHER, DefectNetwork, parameter_count
 from models.training.parity import Compared, Parity, ParityError, faded
 from models.training.pictures import OTHER_DEFECT, UNKNOWN, PictureEntry
@@ -253,6 +257,54 @@ def test_quality_is_measured_as_the_camera_layer_does() -> None:
     assert ours.contrast == pytest.approx(theirs.contrast, abs=1)
     assert ours.sharpness == pytest.approx(theirs.sharpness, abs=1)
     assert ours.clipped == pytest.approx(theirs.clipped, abs=1e-3)
+
+
+def test_frames_may_be_darker_than_any_picture_by_far_and_brighter_by_little() -> None:
+    seen = [
+        FrameQuality(brightness=30.0, contrast=75.0, sharpness=30.0, clipped=0.0),
+        FrameQuality(brightness=94.45, contrast=242.0, sharpness=137.0, clipped=0.112),
+    ]
+    found = quality_range(seen)
+    assert (found.brightness_min, found.contrast_min, found.sharpness_min) == (12.0, 30.0, 10.5)
+    assert (found.brightness_max, found.clipped_max) == (113.3, 0.132)
+    white = FrameQuality(brightness=240.0, contrast=242.0, sharpness=137.0, clipped=0.995)
+    assert (quality_range([white]).brightness_max, quality_range([white]).clipped_max) == (250.0, 1.0)
+
+
+def lit_entry(group: str, origin: Literal["photo", "virtual"], brightness: float) -> PictureEntry:
+    entry = unseen(f"{group}{brightness}", group, 1.0, None).entry
+    quality = FrameQuality(brightness=brightness, contrast=90.0, sharpness=40.0, clipped=brightness / 1000.0)
+    return replace(entry, origin=origin, quality=quality)
+
+
+def test_frames_are_measured_by_the_photos_as_drawn_light_is_no_station_s() -> None:
+    photos, drawn = [lit_entry("a", "photo", 50.0)], [lit_entry("v", "virtual", 120.0)]
+    assert frames_like([*photos, *drawn]) == frames_like(photos)
+    assert frames_like(photos).brightness_max == 60.0
+    assert frames_like(drawn).brightness_max == 144.0
+
+
+def many_entries(origin: Literal["photo", "virtual"], sizes: dict[str, int], first: int = 0) -> list[PictureEntry]:
+    groups = [group for group, size in sizes.items() for _ in range(size)]
+    return [replace(lit_entry(group, origin, 50.0), index=first + place) for place, group in enumerate(groups)]
+
+
+def test_what_the_training_looks_like_is_told_by_every_group() -> None:
+    large = many_entries("photo", {"a": 350, "b": 30, "c": 300, "d": 1})
+    chosen = like_the_training([*large, *many_entries("virtual", {"v": 9}, first=1000)])
+    assert Counter(entry.group for entry in chosen) == {"a": 185, "b": 30, "c": 184, "d": 1}
+    of_a = [entry.index for entry in chosen if entry.group == "a"]
+    assert max(np.diff(of_a)) == 2
+    assert of_a[0] == 0
+    assert of_a[-1] > 345
+    singles = like_the_training(many_entries("photo", {f"g{number}": 1 for number in range(800)}))
+    assert [entry.index for entry in singles] == list(range(0, 800, 2))
+
+
+def test_up_to_400_photos_are_all_taken_and_drawn_parts_fill_what_is_left() -> None:
+    photos, drawn = many_entries("photo", {"a": 124}), many_entries("virtual", {"v": 320, "w": 320}, first=124)
+    assert like_the_training([*drawn, *photos]) == [*photos, *drawn[:276]]
+    assert like_the_training(many_entries("photo", {"a": 400})) == many_entries("photo", {"a": 400})
 
 
 def run_settings() -> TrainingSettings:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from models.audit import Claim, audit_judgements
+from models.audit import Claim, SubjectView, audit_judgements
 from models.audit.answer import Trust, Weight
 from models.audit.classical import ClassicalResult
 from models.audit.incumbent import MARGIN, compare_bundles
@@ -69,6 +69,35 @@ def test_an_escape_within_the_claim_does_not() -> None:
     trust, reasons = answered([*fine(), *many("reject", 0.1, 1, group="d")])
     assert trust is Trust.YES
     assert "1 of 61" in reasons[Weight.FOR]
+
+
+def test_more_escapes_than_claimed_put_it_off_where_they_are_too_few_to_refute_the_claim() -> None:
+    images = [*fine(), *many("reject", 0.1, 7, group="d")]
+    trust, reasons = answered(images)
+    assert trust is Trust.NOT_YET
+    assert "7 of 67 defective parts were accepted" in reasons[Weight.OPEN]
+    assert "more than the 5.0 % that the bundle claims" in reasons[Weight.OPEN]
+
+
+def test_a_claim_of_training_is_not_one_of_the_network_that_ships() -> None:
+    assert "each left the judged group out" in answered(fine())[1][Weight.FOR]
+    assert "not trained on" not in answered(fine())[1][Weight.FOR]
+    view = SubjectView(name="top", bundle="toy-3", limits=LIMITS, bundle_limits=LIMITS, commissioned="0" * 64)
+    assert (
+        "challenge parts that it was not trained on" in answered(fine(), replace(CLAIMED, views=(view,)))[1][Weight.FOR]
+    )
+
+
+def test_pictures_that_chose_the_limits_speak_for_nothing_and_have_no_interval() -> None:
+    perfect = tuple(judged(image.entry.truth, 0.1) for image in fine())
+    trust, reasons = answered(fine(), replace(CLAIMED, chose_limits=True), classical=ClassicalResult(images=perfect))
+    assert (trust, reasons[Weight.FOR]) == (Trust.NOT_YET, "")
+    assert "0 of 60 defective parts were accepted." in reasons[Weight.OPEN]
+
+
+def test_a_doubt_that_is_told_of_the_subject_leaves_trust_open() -> None:
+    trust, reasons = answered(fine(), replace(CLAIMED, doubts=("Too few were compared.",)))
+    assert (trust, reasons[Weight.OPEN]) == (Trust.NOT_YET, "Too few were compared.")
 
 
 def test_a_bundle_that_accepts_no_good_part_is_of_no_use() -> None:

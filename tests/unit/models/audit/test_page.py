@@ -1,4 +1,5 @@
 import json
+import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
@@ -102,6 +103,17 @@ def test_rates_stand_with_counts_and_intervals() -> None:
     assert "1/31 = 3.2 % 0.1 to 16.7 %" in text
     assert "The one escape" in text
     assert "Nearest to an overkill (no overkill)" in text
+
+
+def test_pictures_that_chose_the_limits_have_counts_and_no_interval() -> None:
+    shots = Shots(name="x.png", bad=False, decisions=(Decision.ACCEPT, Decision.REJECT), scores=(0.1, 0.9))
+    chose = replace(SUBJECT, chose_limits=True)
+    text = page(audit([*images(), judged("reject", 0.1, "escaped", group="red")], chose, jitter=[shots])).text
+    text = text.replace("\N{NO-BREAK SPACE}", " ")
+    assert "1/31 = 3.2 %" in text
+    assert "0.1 to 16.7 %" not in text
+    assert "no interval: they chose the limits" in text
+    assert not re.search(r"\d/\d+ = [\d.]+ % [\d.]+ to", text)
 
 
 def test_a_picture_that_cannot_be_shown_keeps_its_figures() -> None:
