@@ -13,7 +13,7 @@ _CLIPPED = 255
 _DARKER, _FLATTER, _SOFTER = 0.4, 0.4, 0.35
 # A dark frame keeps its defects, a few grey levels of them at least; a clipped pixel has lost what it showed, and the
 # exposure brings the level back, so that such a frame looks like any other to the network and a defect on it like none.
-_BRIGHTER, _MORE_CLIPPED = 1.2, 0.02
+_BRIGHTER, _MORE_CLIPPED = 1.2, 0.05
 
 
 def frame_quality(pixels: NDArray[np.uint8]) -> FrameQuality:
