@@ -13,13 +13,13 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from edge.durable import write_whole
 from models.errors import ModelError
 from models.training.loss import defect_loss, distillation_loss
 from models.training.network import DefectNetwork, NetworkWidths
 from models.training.pictures import normalise
 from models.training.sampling import Batch, CropSampler
 from models.training.settings import DistillationSettings, OptimiserSettings
-from models.whole_files import write_whole
 
 _QUEUE = 4
 _CHECKPOINT_STEPS = 100
