@@ -4,12 +4,13 @@ import hashlib
 import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from deploy.active import bundle_path
-from edge.config import Recipe
+from edge.config import ACTIVE_BUNDLE, Recipe
 from edge.config.schema import View
 from edge.inspector.clock import NS_PER_MS
 from edge.inspector.views import LoadedView, RecipeError, Shelf, UnsafeRecipeError, ViewFiles, load_view
@@ -47,8 +48,11 @@ class LoadedRecipe:
 Recipes = Mapping[int, LoadedRecipe]
 
 
-def load_recipes(recipes: tuple[Recipe, ...], *, live: bool) -> Recipes:
+def load_recipes(recipes: tuple[Recipe, ...], *, live: bool, active: Path, prove: bool = True) -> Recipes:
     """Load every recipe's bundles; one bundle file is loaded once, however many views use it.
+
+    ``active`` is the file of the bundle that views name ``active``. Without ``prove`` the golden outputs are not
+    compared: for a station that must come up to say that they fail.
 
     Raises:
         UnsafeRecipeError: a limit is laxer than its bundle's, a commissioned file is damaged, another view's or laxer
@@ -57,8 +61,13 @@ def load_recipes(recipes: tuple[Recipe, ...], *, live: bool) -> Recipes:
         RecipeError: a model is too slow for its recipe.
         ModelError: a bundle file is missing or wrong, or does not reproduce its golden outputs on this machine.
     """
-    shelf = Shelf()
-    return {recipe.id: _load(recipe, shelf, live=live) for recipe in recipes}
+    shelf = Shelf(prove=prove)
+    return {recipe.id: _load(recipe, shelf, active, live=live) for recipe in recipes}
+
+
+def uses_active(recipes: tuple[Recipe, ...]) -> bool:
+    """Return whether any view is judged by the active bundle."""
+    return any(view.bundle == ACTIVE_BUNDLE for recipe in recipes for view in recipe.views)
 
 
 def probe(recipes: Recipes) -> None:
@@ -90,8 +99,8 @@ def judging_hash(config_hash: str, recipes: Recipes) -> str:
     return hashlib.sha256("".join(f"{known}\n" for known in (config_hash, *files)).encode("ascii")).hexdigest()
 
 
-def _load(recipe: Recipe, shelf: Shelf, *, live: bool) -> LoadedRecipe:
-    views = tuple(_load_view(recipe, view, shelf, live=live) for view in recipe.views)
+def _load(recipe: Recipe, shelf: Shelf, active: Path, *, live: bool) -> LoadedRecipe:
+    views = tuple(_load_view(recipe, view, shelf, active, live=live) for view in recipe.views)
     return LoadedRecipe(
         id=recipe.id,
         name=recipe.name,
@@ -103,11 +112,11 @@ def _load(recipe: Recipe, shelf: Shelf, *, live: bool) -> LoadedRecipe:
     )
 
 
-def _load_view(recipe: Recipe, view: View, shelf: Shelf, *, live: bool) -> LoadedView:
+def _load_view(recipe: Recipe, view: View, shelf: Shelf, active: Path, *, live: bool) -> LoadedView:
     place = f"recipe {recipe.id} ({recipe.name}), view {view.camera}: "
     files = ViewFiles(
         camera=view.camera,
-        bundle=bundle_path(view.bundle),
+        bundle=bundle_path(view.bundle, active),
         commissioned=view.commissioned,
         catalogue=view.catalogue,
         roi=view.roi,
