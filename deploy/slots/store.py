@@ -9,6 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, Self
 
+from pydantic import BaseModel, ConfigDict
+
 from deploy.slots import record
 from deploy.slots.errors import SlotsBusyError, SlotsError, SlotsRefusedError
 from deploy.slots.provenance import Provenance, provenance_path
@@ -17,7 +19,7 @@ from models.bundle import Bundle
 from models.bundle.archive import parse_bundle
 from models.bundle.layout import FILE_BYTES_MAX
 from models.errors import BundleError
-from models.whole_files import read_bounded, sync_folder
+from models.whole_files import read_bounded, sync_folder, write_whole
 from models.whole_files import stage as write_temporary
 
 MODELS_FOLDER: Final = "models"
@@ -27,7 +29,19 @@ BUNDLE_SUFFIX: Final = ".lgb"
 READ_ONLY: Final = 0o440
 FOLDER_MODE: Final = 0o750
 
+MARK_NAME: Final = "in-service.json"
+MARK_BYTES_MAX: Final = 4096
+
 Change = Callable[[Slots], Slots]
+
+
+class Mark(BaseModel):
+    """What a process runs: the active bundle's hash (None: the shipped one), in which boot of the machine."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    boot: str
+    active: str | None
 
 
 def models_folder(store: Path) -> Path:
@@ -165,6 +179,30 @@ class SlotStore:
         self._drop_incoming(path)
         self._drop_spare()
         return slot
+
+    def mark(self, mark: Mark) -> None:
+        """Note what this process runs, until :meth:`unmark`: a mark that is found later tells of a bad end.
+
+        Raises:
+            SlotsError: The disk did not take it.
+        """
+        try:
+            write_whole(self.folder / MARK_NAME, mark.model_dump_json().encode())
+        except OSError as error:
+            raise _explained(self.folder, error) from error
+
+    def unmark(self) -> None:
+        """Note that the process ends in order."""
+        with suppress(OSError):
+            (self.folder / MARK_NAME).unlink(missing_ok=True)
+            sync_folder(self.folder)
+
+    def found_mark(self) -> Mark | None:
+        """Return what the process before ran, if it ended badly."""
+        try:
+            return Mark.model_validate_json(read_bounded(self.folder / MARK_NAME, MARK_BYTES_MAX))
+        except (OSError, ValueError):
+            return None
 
     def waiting(self) -> list[Path]:
         """Return the incoming bundles of which something is told, in the order of their names."""

@@ -6,6 +6,7 @@ always there and can never be withdrawn, so that there is something to go back t
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
@@ -297,6 +298,16 @@ def crashed(slots: Slots, sha256: str, by: By) -> Slots:
     return _moved(slots, _replaced(slots, new), [(new, slot.stage)], by)
 
 
+def settled(slots: Slots, sha256: str) -> Slots:
+    """Forget the crashes of a bundle that has run well for a while.
+
+    Raises:
+        IllegalMoveError: it is unknown.
+    """
+    slot = _known(slots, sha256)
+    return replace(_replaced(slots, replace(slot, crashes=0)), revision=slots.revision + 1)
+
+
 def removable(slots: Slots) -> tuple[Slot, ...]:
     """Return the bundles beyond :data:`SPARE_KEPT` that nothing uses, the oldest first."""
     spare = sorted((slot for slot in slots.bundles if slot.stage not in IN_USE), key=lambda slot: slot.since)
@@ -384,7 +395,7 @@ def _replaced(slots: Slots, new: Slot) -> Slots:
     return replace(slots, bundles=tuple(new if slot.sha256 == new.sha256 else slot for slot in slots.bundles))
 
 
-def _moved(old: Slots, new: Slots, changed: list[tuple[Slot, Stage | None]], by: By) -> Slots:
+def _moved(old: Slots, new: Slots, changed: Sequence[tuple[Slot, Stage | None]], by: By) -> Slots:
     """Return the slots after a change, its lines in the history."""
     lines: list[tuple[str, str | None, Stage | None, Stage]] = [
         (slot.label, slot.sha256, before, slot.stage) for slot, before in changed

@@ -25,6 +25,10 @@ class Alarm(StrEnum):
     EARLY = "early"
     LATE = "late"
     ARCHIVE = "archive"
+    GOLDEN = "golden"
+    ROLLED = "rolled"
+    RATES = "rates"
+    BUNDLES = "bundles"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 import hashlib
 import statistics
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -15,6 +15,7 @@ from edge.config.schema import View
 from edge.inspector.clock import NS_PER_MS
 from edge.inspector.views import LoadedView, RecipeError, Shelf, UnsafeRecipeError, ViewFiles, load_view
 from models.bundle import set_fingerprint
+from models.detector import no_pause
 
 PROBE_PIXELS: Final = 64
 LATENCY_RUNS: Final = 3
@@ -48,11 +49,18 @@ class LoadedRecipe:
 Recipes = Mapping[int, LoadedRecipe]
 
 
-def load_recipes(recipes: tuple[Recipe, ...], *, live: bool, active: Path, prove: bool = True) -> Recipes:
+def load_recipes(
+    recipes: tuple[Recipe, ...],
+    *,
+    live: bool,
+    active: Path,
+    prove: bool = True,
+    pause: Callable[[], None] = no_pause,
+) -> Recipes:
     """Load every recipe's bundles; one bundle file is loaded once, however many views use it.
 
     ``active`` is the file of the bundle that views name ``active``. Without ``prove`` the golden outputs are not
-    compared: for a station that must come up to say that they fail.
+    compared: for a station that must come up to say that they fail. ``pause`` is called before each longer step.
 
     Raises:
         UnsafeRecipeError: a limit is laxer than its bundle's, a commissioned file is damaged, another view's or laxer
@@ -61,7 +69,7 @@ def load_recipes(recipes: tuple[Recipe, ...], *, live: bool, active: Path, prove
         RecipeError: a model is too slow for its recipe.
         ModelError: a bundle file is missing or wrong, or does not reproduce its golden outputs on this machine.
     """
-    shelf = Shelf(prove=prove)
+    shelf = Shelf(prove=prove, pause=pause)
     return {recipe.id: _load(recipe, shelf, active, live=live) for recipe in recipes}
 
 
@@ -124,7 +132,7 @@ def _load_view(recipe: Recipe, view: View, shelf: Shelf, active: Path, *, live: 
     loaded = load_view(files, shelf, view.limits, place=place)
     if live and loaded.claim is None and not recipe.allow_provisional:
         raise UnsafeRecipeError(f"{place}{_unclaimed(view, loaded)}")
-    _refuse_slow(place, recipe, loaded)
+    _refuse_slow(place, recipe, loaded, shelf.pause)
     return loaded
 
 
@@ -139,12 +147,13 @@ def _unclaimed(view: View, loaded: LoadedView) -> str:
     )
 
 
-def _refuse_slow(place: str, recipe: Recipe, view: LoadedView) -> None:
+def _refuse_slow(place: str, recipe: Recipe, view: LoadedView, pause: Callable[[], None]) -> None:
     """Refuse a model that cannot answer within the recipe's deadline on this machine, even with nothing else to do."""
     x, y, width, height = view.roi or (0, 0, LATENCY_WIDTH, LATENCY_HEIGHT)
     blank = np.zeros((y + height, x + width, 3), np.uint8)
     times_ns = []
     for _ in range(LATENCY_RUNS):
+        pause()
         found = view.detector.inspect(blank, view.roi)
         times_ns.append(found.preprocess_ns + found.invoke_ns + found.postprocess_ns)
     needed_ms = statistics.median(times_ns) / NS_PER_MS

@@ -19,7 +19,7 @@ from models.commissioning import (
     read_commissioned,
     refusals,
 )
-from models.detector import Detector
+from models.detector import Detector, no_pause
 from models.golden import verify_golden
 
 
@@ -79,11 +79,12 @@ class LoadedView:
 class Shelf:
     """Bundles, each read, loaded and tested with its golden pictures once, however many views use it.
 
-    Not tested without ``prove``.
+    Not tested without ``prove``. ``pause`` is called before each step of some length.
     """
 
-    def __init__(self, *, prove: bool = True) -> None:
+    def __init__(self, *, prove: bool = True, pause: Callable[[], None] = no_pause) -> None:
         self._prove = prove
+        self.pause = pause
         self._detectors: dict[Path, Detector] = {}
 
     def detector(self, path: Path) -> Detector:
@@ -93,10 +94,11 @@ class Shelf:
             ModelError: The file is missing or wrong, or does not reproduce its golden outputs on this machine.
         """
         if path not in self._detectors:
+            self.pause()
             bundle = read_bundle(path)
-            detector = Detector.load(bundle)
+            detector = Detector.load(bundle, pause=self.pause)
             if self._prove:
-                verify_golden(bundle, detector)
+                verify_golden(bundle, detector, self.pause)
             self._detectors[path] = detector
         return self._detectors[path]
 
