@@ -15,6 +15,7 @@ import typer
 
 from camera.errors import CameraError
 from deploy.provisioning.errors import ProvisioningError
+from deploy.slots.errors import SlotsError, SlotsRefusedError
 from edge.config import DEFAULT_PATH, ConfigError, FurtherCheck, LoadedConfig, load_config_file, nothing_further
 from edge.core.dataset import DatasetError
 from edge.inspector.build import UnsafeStartError
@@ -73,6 +74,7 @@ KNOWN_ERRORS = (
     ModelError,
     ProvisioningError,
     RecipeError,
+    SlotsError,
     SpoolError,
 )
 
@@ -96,7 +98,7 @@ def explained() -> Iterator[None]:
     """Turn the errors of every layer into a message and an exit code: 3 where safety refuses, else 1."""
     try:
         yield
-    except (UnsafeStartError, UnsafeRecipeError) as error:
+    except (SlotsRefusedError, UnsafeStartError, UnsafeRecipeError) as error:
         fail(f"refused: {error}", Exit.REFUSED)
     except KNOWN_ERRORS as error:
         fail(str(error))

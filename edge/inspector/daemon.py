@@ -37,7 +37,8 @@ def run(loaded: LoadedConfig, stopping: threading.Event, adapters: Adapters | No
 
     Raises:
         HangError: a stage hangs; the caller must end the process without waiting for its threads.
-        UnsafeStartError, RecipeError, BundleError, CameraError, LedgerError, SpoolError, LinkError: it cannot start.
+        UnsafeStartError, RecipeError, ModelError, SlotsError, CameraError, LedgerError, SpoolError, LinkError: it
+            cannot start.
     """
     notifier = Notifier.from_environment()
     with ExitStack() as stack:
@@ -62,6 +63,7 @@ def run(loaded: LoadedConfig, stopping: threading.Event, adapters: Adapters | No
 
 def _start(inspector: Inspector) -> None:
     inspector.station.loop_alive_ns = time.monotonic_ns()
+    inspector.models.start()
     inspector.loop.start()
     inspector.guard.start(inspector.link)
     inspector.link.open()
@@ -84,6 +86,7 @@ def _stop(inspector: Inspector, *, reason: str) -> None:
     inspector.guard.stop()
     inspector.keeping.close(FINISH_S)
     inspector.operators.stop()
+    inspector.models.stop()
     inspector.archiver.stop()
     ending = reason if finished else f"{reason}; the part in hand was given up"
     inspector.ledger.close(ending, clock.now(), dict(inspector.reception.counts))

@@ -18,6 +18,8 @@ MAX_REPLY: Final = 16_384
 MAX_NOTE: Final = 2_000
 MAX_SAYS: Final = 200
 MAX_DAYS: Final = 36_500.0
+MAX_NAME: Final = 100
+MAX_REASON: Final = 300
 
 
 class OperatingError(Exception):
@@ -54,7 +56,17 @@ class ArchiveRequest(_Request):
     keep_days: Annotated[float, Field(ge=0, le=MAX_DAYS)] | None = None
 
 
-Request = NoteRequest | ArchiveRequest
+class ModelRequest(_Request):
+    """Move a bundle: ``bundle`` as :func:`edge.core.slots.find` takes it, empty where the action needs none."""
+
+    verb: Literal["model"] = "model"
+    action: Literal["install", "verify", "shadow", "canary", "promote", "rollback", "selftest"]
+    bundle: Annotated[str, Field(max_length=MAX_NAME), _Text] = ""
+    share: Annotated[float, Field(gt=0, le=1)] | None = None
+    reason: Annotated[str, Field(max_length=MAX_REASON), _Text] = ""
+
+
+Request = NoteRequest | ArchiveRequest | ModelRequest
 _REQUESTS: Final[TypeAdapter[Request]] = TypeAdapter(Annotated[Request, Field(discriminator="verb")])
 
 

@@ -27,7 +27,7 @@ from edge.inspector.daemon import HangError, run
 from edge.inspector.dispatch import Delivery, Dispatch
 from edge.ledger.store import Store
 from models.detector import Detection
-from tests.support.stations import stand_in_recipe
+from tests.support.stations import passed, stand_in_recipe
 
 DEADLINE_MS: Final = 500
 CAPTURE_MS: Final = 250
@@ -113,7 +113,8 @@ class Rig:
         """Return what the daemon uses in place of camera and model; the link is a real one."""
         return Adapters(
             sources=self._sources,
-            recipes=lambda _config: {
+            test=passed,
+            recipes=lambda _config, _active, **_options: {
                 0: stand_in_recipe(self.model, ("top",), limits=LIMITS, deadline_ms=DEADLINE_MS, capture_ms=CAPTURE_MS)
             },
         )

@@ -25,6 +25,9 @@ from edge.inspector.build import Adapters
 from edge.inspector.daemon import run
 from edge.inspector.judging import Judge
 from edge.inspector.recipes import LoadedRecipe
+from edge.inspector.selftest import SelfTest
+from edge.inspector.trial.candidate import Candidate, CandidateProcess
+from edge.inspector.trial.protocol import Order
 from edge.inspector.views import LoadedView
 from edge.ledger.export import export
 from edge.ledger.verify import VerifyReport, verify
@@ -93,6 +96,11 @@ def stand_in_recipe(
     )
 
 
+def passed(_recipes: object, _pause: object) -> SelfTest:
+    """A self-test of stand-ins, which know no golden pictures."""
+    return SelfTest(pictures=1, faults=(), milliseconds=1)
+
+
 @dataclass(eq=False)
 class RunningStation:
     """The daemon in a thread, on ``store``; use as a context manager."""
@@ -105,6 +113,8 @@ class RunningStation:
     broker: MemoryBroker = field(default_factory=MemoryBroker)
     trigger: str = "mqtt"
     sources: Mapping[str, Source] | None = None
+    self_test: Callable[..., SelfTest] = passed
+    candidate: Callable[[Order], Candidate] = CandidateProcess
 
     def __post_init__(self) -> None:
         text = CONFIG + f'trigger = "{self.trigger}"\n[store]\npath = "{self.store}"\n'
@@ -148,14 +158,21 @@ class RunningStation:
 
     def _run(self) -> None:
         try:
-            run(self.loaded, self.stopping, Adapters(sources=self._sources, recipes=self._recipes, link=self._link))
+            adapters = Adapters(
+                sources=self._sources,
+                recipes=self._recipes,
+                test=self.self_test,
+                candidate=self.candidate,
+                link=self._link,
+            )
+            run(self.loaded, self.stopping, adapters)
         except Exception as error:  # noqa: BLE001 - the test looks at it
             self.failure = error
 
     def _sources(self, _config: object) -> Mapping[str, Source]:
         return self.cameras
 
-    def _recipes(self, _config: object) -> Mapping[int, LoadedRecipe]:
+    def _recipes(self, _config: object, _active: object, **_options: object) -> Mapping[int, LoadedRecipe]:
         recipe = stand_in_recipe(
             self.judge, tuple(self.cameras), limits=LIMITS, deadline_ms=self.deadline_ms, capture_ms=self.capture_ms
         )

@@ -1,7 +1,8 @@
 """What the verdicts of the line say of the bundle that decides: whether it answers, and whether rates are as usual."""
 
 import threading
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from edge.config.schema import Models
@@ -21,7 +22,7 @@ class _Rate:
     name: str
     decision: Decision
     rule: BandRule
-    watch: RateWatch = RateWatch()
+    watch: RateWatch = field(default_factory=RateWatch)
 
 
 class Health:
@@ -41,7 +42,7 @@ class Health:
             if band is not None
         ]
 
-    def judged(self, recipe: LoadedRecipe, judgements: tuple[ViewJudgement, ...], stages_ns: dict[str, int]) -> None:
+    def judged(self, recipe: LoadedRecipe, judgements: tuple[ViewJudgement, ...], stages_ns: Mapping[str, int]) -> None:
         """Take what the active bundle made of a part; one whose camera or picture failed says nothing of it."""
         usable = not any(judgement.fault in UNUSABLE for judgement in judgements)
         if usable and any(judgement.fault for judgement in judgements):

@@ -14,6 +14,7 @@ from edge.inspector import clock
 from edge.inspector.recipes import Recipes
 from edge.inspector.selftest import SelfTest
 from edge.inspector.views import Shelf
+from models.detector import no_pause
 from models.errors import BundleDamagedError, GoldenMismatchError, ModelError
 
 AUTOMATIC: Final = "linegate"
@@ -27,7 +28,7 @@ class LoadRecipes(Protocol):
     """How the recipes of a configuration are loaded; a test has its own way."""
 
     def __call__(
-        self, config: Config, active: Path, *, prove: bool = True, pause: Callable[[], None] | None = None
+        self, config: Config, active: Path, *, prove: bool = True, pause: Callable[[], None] = no_pause
     ) -> Recipes:
         """Load the bundles of every recipe; raises as :func:`edge.inspector.recipes.load_recipes`."""
 

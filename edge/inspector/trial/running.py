@@ -9,9 +9,10 @@ from typing import Final
 
 from edge.core.codes import Code
 from edge.core.events import Compared, PartKey
+from edge.core.paired_evidence import PairedEvidence
 from edge.core.slots import Slot, Stage, is_canary_part
 from edge.core.trial import Opinion, Tally, budget_ms, failing
-from edge.core.types import Decision
+from edge.core.types import Decision, Verdict
 from edge.core.wire import per_mille
 from edge.inspector import clock
 from edge.inspector.capture import View
@@ -154,6 +155,12 @@ class Trial:
         if reason is not None:
             self.end(reason)
 
+    def with_truth(self, own: Decision, other: Decision, *, defective: bool) -> PairedEvidence:
+        """Count what was found of a part later, and return all the evidence."""
+        with self._lock:
+            self._tally = self._tally.with_truth(own, other, defective=defective)
+            return self._tally.evidence
+
     def end(self, reason: str) -> None:
         """Tell, once, that the candidate must not go on."""
         with self._lock:
@@ -235,11 +242,10 @@ def compared(
     *,
     part: str,
     model: str,
-    own: tuple[Decision, int, float | None],
+    own: Verdict,
     urgent: bool,
 ) -> Compared:
-    """Return the ledger's event for a pair of verdicts; ``own`` is the incumbent's decision, code and score."""
-    decision, code, score = own
+    """Return the ledger's event for a pair of verdicts; ``own`` is the incumbent's, ``model`` its name on the wire."""
     return Compared(
         key=key,
         part=part,
@@ -249,9 +255,9 @@ def compared(
         decision=opinion.decision,
         code=opinion.code,
         score=per_mille(opinion.score),
-        own=decision,
-        own_code=code,
-        own_score=per_mille(score),
+        own=own.decision,
+        own_code=own.code,
+        own_score=per_mille(own.score),
         took_ns=opinion.took_ns,
         at=clock.now(),
     )
