@@ -1,6 +1,6 @@
 """The command ``linegate``: every verb, registered."""
 
-from edge.cli import buffer, camera, catalogue, config, ledger, provision
+from edge.cli import buffer, camera, catalogue, config, ledger, model, provision
 from edge.cli.bench import bench
 from edge.cli.commission import commission
 from edge.cli.demo import demo
@@ -22,6 +22,7 @@ for name, group in (
     ("camera", camera.app),
     ("catalogue", catalogue.app),
     ("ledger", ledger.app),
+    ("model", model.app),
     ("buffer", buffer.app),
     ("provision", provision.app),
 ):
