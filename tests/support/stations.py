@@ -21,9 +21,12 @@ from edge.config.load import parse_config
 from edge.core import wire
 from edge.core.quality import QualityLimits
 from edge.core.types import Ack, Act, Box, Limits, Trigger
+from edge.inspector.alarms import Alarm
 from edge.inspector.build import Adapters
 from edge.inspector.daemon import run
 from edge.inspector.judging import Judge
+from edge.inspector.operating import ModelRequest, Reply
+from edge.inspector.operator_client import ask
 from edge.inspector.recipes import LoadedRecipe
 from edge.inspector.selftest import SelfTest
 from edge.inspector.trial.candidate import Candidate, CandidateProcess
@@ -35,7 +38,7 @@ from edge.line.link import LinkEvents, Message
 from edge.line.memory import MemoryBroker, MemoryLink
 from edge.line.settings import LinkSettings
 from edge.spool.check import image_problem
-from models.bundle import read_bundle
+from models.bundle import read_bundle, set_fingerprint
 from models.detector import Detection
 from tests.support.waiting import wait_until
 
@@ -77,10 +80,16 @@ class StandInJudge:
 
 
 def stand_in_recipe(
-    judge: Judge, cameras: Sequence[str], *, limits: Limits, deadline_ms: int, capture_ms: int
+    judge: Judge,
+    cameras: Sequence[str],
+    *,
+    limits: Limits,
+    deadline_ms: int,
+    capture_ms: int,
+    active: Path | None = None,
 ) -> LoadedRecipe:
-    """Return recipe 0 with ``judge`` behind every camera, under the shipped bundle's name."""
-    bundle = read_bundle(shipped_bundle())
+    """Return recipe 0 with ``judge`` behind every camera, under the name of a bundle, by default the shipped one's."""
+    bundle = read_bundle(active or shipped_bundle())
     views = tuple(
         LoadedView(camera=name, roi=None, limits=limits, quality=QualityLimits(), bundle=bundle, detector=judge)
         for name in cameras
@@ -92,7 +101,7 @@ def stand_in_recipe(
         deadline_ms=deadline_ms,
         capture_ms=capture_ms,
         views=views,
-        model="0a1b2c3d",
+        model=set_fingerprint([bundle.sha256]),
     )
 
 
@@ -103,7 +112,11 @@ def passed(_recipes: object, _pause: object) -> SelfTest:
 
 @dataclass(eq=False)
 class RunningStation:
-    """The daemon in a thread, on ``store``; use as a context manager."""
+    """The daemon in a thread, on ``store``; use as a context manager.
+
+    ``judges`` are the stand-ins of bundles by ``NAME-VERSION``, ``judge`` that of every other one; ``settings`` is
+    added to the configuration.
+    """
 
     store: Path
     steps: Iterable[Step | NDArray[np.generic] | Exception] = field(default_factory=lambda: pictures(50))
@@ -113,11 +126,13 @@ class RunningStation:
     broker: MemoryBroker = field(default_factory=MemoryBroker)
     trigger: str = "mqtt"
     sources: Mapping[str, Source] | None = None
+    judges: Mapping[str, StandInJudge] = field(default_factory=dict)
+    settings: str = ""
     self_test: Callable[..., SelfTest] = passed
     candidate: Callable[[Order], Candidate] = CandidateProcess
 
     def __post_init__(self) -> None:
-        text = CONFIG + f'trigger = "{self.trigger}"\n[store]\npath = "{self.store}"\n'
+        text = CONFIG + f'trigger = "{self.trigger}"\n[store]\npath = "{self.store}"\n{self.settings}'
         self.loaded = LoadedConfig(config=parse_config(text), sha256="c" * 64, path=Path("linegate.toml"))
         self.cameras: Mapping[str, Source] = self.sources or {"top": ScriptedSource("top", self.steps)}
         self.messages: list[Message] = []
@@ -131,7 +146,15 @@ class RunningStation:
                 broker="mqtt://127.0.0.1:1",
                 base_topic=base,
                 client_id="witness",
-                subscriptions=(wire.RESULT, wire.AUTO, wire.HISTORY, wire.HEARTBEAT, wire.STATE),
+                subscriptions=(
+                    wire.RESULT,
+                    wire.AUTO,
+                    wire.HISTORY,
+                    wire.HEARTBEAT,
+                    wire.STATE,
+                    wire.TEST_RESULT,
+                    *(wire.alarm_topic(alarm) for alarm in Alarm),
+                ),
             ),
             LinkEvents(
                 message=self.messages.append,
@@ -172,9 +195,14 @@ class RunningStation:
     def _sources(self, _config: object) -> Mapping[str, Source]:
         return self.cameras
 
-    def _recipes(self, _config: object, _active: object, **_options: object) -> Mapping[int, LoadedRecipe]:
+    def _recipes(self, _config: object, active: Path, **_options: object) -> Mapping[int, LoadedRecipe]:
         recipe = stand_in_recipe(
-            self.judge, tuple(self.cameras), limits=LIMITS, deadline_ms=self.deadline_ms, capture_ms=self.capture_ms
+            self.judges.get(active.stem, self.judge),
+            tuple(self.cameras),
+            limits=LIMITS,
+            deadline_ms=self.deadline_ms,
+            capture_ms=self.capture_ms,
+            active=active,
         )
         return {0: recipe}
 
@@ -239,6 +267,19 @@ class RunningStation:
     def inspect(self, trig: int, **changes: object) -> wire.Result:
         self.send_trigger(trig, **changes)
         return self.result(trig)
+
+    # What people ask of it.
+
+    def model(self, action: str, bundle: str = "", **fields: object) -> Reply:
+        """Ask for a move of a bundle over the operators' socket, and return the last line of the answer."""
+        request = ModelRequest(action=action, bundle=bundle, **fields)  # type: ignore[arg-type]
+        *_, last = ask(self.store, request)
+        return last
+
+    def alarm(self, name: str) -> str:
+        """The text of an alarm as it stands on the broker, empty while it is not raised."""
+        told = [json.loads(message.payload) for message in self.on(f"alarm/{name}")]
+        return str(told[-1]["text"]) if told and told[-1]["raised"] else ""
 
     # What the books say.
 
