@@ -221,7 +221,9 @@ def shadow(slots: Slots, sha256: str, by: By) -> Slots:
     """
     slot = _known(slots, sha256)
     if slot.stage is not Stage.VERIFIED:
-        raise IllegalMoveError(f"{slot.label} is {slot.stage}, and only a verified bundle goes into the shadow: {_next(slot)}")
+        raise IllegalMoveError(
+            f"{slot.label} is {slot.stage}, and only a verified bundle goes into the shadow: {_next(slot)}"
+        )
     other = slots.on_trial
     if other is not None:
         raise IllegalMoveError(
@@ -241,7 +243,9 @@ def canary(slots: Slots, sha256: str, share: float, by: By) -> Slots:
     if not 0.0 < share <= 1.0:
         raise IllegalMoveError(f"a share of {share:g} of the parts: give more than 0 and at most 1, such as 0.1")
     if slot.stage not in ON_TRIAL:
-        raise IllegalMoveError(f"{slot.label} is {slot.stage}, and only one in the shadow becomes the canary: {_next(slot)}")
+        raise IllegalMoveError(
+            f"{slot.label} is {slot.stage}, and only one in the shadow becomes the canary: {_next(slot)}"
+        )
     return _put(slots, slot, Stage.CANARY, by, share=share)
 
 

@@ -83,7 +83,7 @@ class Shelf:
     """
 
     def __init__(self, *, prove: bool = True, pause: Callable[[], None] = no_pause) -> None:
-        self._prove = prove
+        self.prove = prove
         self.pause = pause
         self._detectors: dict[Path, Detector] = {}
 
@@ -97,7 +97,7 @@ class Shelf:
             self.pause()
             bundle = read_bundle(path)
             detector = Detector.load(bundle, pause=self.pause)
-            if self._prove:
+            if self.prove:
                 verify_golden(bundle, detector, self.pause)
             self._detectors[path] = detector
         return self._detectors[path]

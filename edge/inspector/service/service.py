@@ -212,7 +212,8 @@ class ModelService:
             if balance.advice is Advice.STOP:
                 raise ModelRefusedError(f"{slot.label} is {balance.reason}: linegate model rollback {slot.label}")
             yield f"{slot.label} is loaded and warmed up beside ({tally.told()})"
-            recipes = self._workshop.loaded(slot, gently=True)
+            with self._running(slot).resting():
+                recipes = self._workshop.loaded(slot, gently=True)
             reason = by(who, tally.told())
             self._workshop.go(lambda slots: rules.promote(slots, slot.sha256, reason))
             self._before = self._swap(recipes)

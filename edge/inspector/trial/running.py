@@ -4,7 +4,8 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 from edge.core.codes import Code
@@ -80,6 +81,7 @@ class Trial:
         self._opened = threading.Event()
         self._ready: Ready | None = None
         self._refusal: CandidateError | None = None
+        self._resting = False
         self._models: dict[int, str] = {}
         self._thread = threading.Thread(target=self._work, name="trial", daemon=True)
 
@@ -108,6 +110,15 @@ class Trial:
         """What its answers came to so far."""
         with self._lock:
             return self._tally
+
+    @contextmanager
+    def resting(self) -> Iterator[None]:
+        """Show the candidate no parts but those whose accept needs it: the machine has other work for a moment."""
+        self._resting = True
+        try:
+            yield
+        finally:
+            self._resting = False
 
     def move_to(self, slot: Slot) -> None:
         """Go on at another stage, or with another share."""
@@ -170,7 +181,7 @@ class Trial:
 
     def _offer(self, asked: Asked, answered: Callable[[Opinion | None], None]) -> bool:
         with self._news:
-            if self._stopping or self._told or not self._thread.is_alive():
+            if self._stopping or self._told or not self._thread.is_alive() or (self._resting and not asked.urgent):
                 return False
             if asked.urgent:
                 self._waiting.appendleft((asked, answered))
