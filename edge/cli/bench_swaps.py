@@ -15,7 +15,7 @@ import typer
 
 from deploy.active import shipped_bundle
 from deploy.slots.provenance import Provenance, provenance_path
-from deploy.slots.store import INCOMING_FOLDER, models_folder
+from deploy.slots.store import INCOMING_FOLDER, models_folder, read_slots
 from edge.cli.bench_report import NS_PER_MS, figures
 from edge.cli.common import Exit, fail
 from edge.cli.demo import (
@@ -107,7 +107,8 @@ def swap_lines(report: dict[str, Any]) -> Iterator[str]:
     )
     for name in ("before", "during"):
         row = report[name]
-        yield f"{name:>10}  p50 {row['p50']:8.3f}  p99 {row['p99']:8.3f}  max {row['max']:8.3f}  of {row['parts']} parts"
+        told = "  ".join(f"{key} {row[key]:8.3f}" for key in ("p50", "p99", "max"))
+        yield f"{name:>10}  {told}  of {row['parts']} parts"
     yield f"p99 during / before: {report['p99_ratio']:.2f}; a promotion takes {report['promotion_s']:.1f} s (median)"
 
 
@@ -174,7 +175,9 @@ def _wait_for(store: Path, stopping: threading.Event) -> None:
 def _asked(store: Path, action: Any, bundle: str) -> None:
     *_, last = ask(store, ModelRequest(action=action, bundle=bundle, says=json.dumps("linegate bench")))
     if last.state is not State.DONE:
-        raise OperatingError(f"{action} {bundle}: {last.text}")
+        moves = read_slots(store).moves
+        why = f" (before: {moves[-1].bundle} {moves[-1].after}: {moves[-1].reason})" if moves else ""
+        raise OperatingError(f"{action} {bundle}: {last.text}{why}")
 
 
 def _now() -> int:

@@ -81,7 +81,7 @@ class Heartbeat:
     recipe: int
 
 
-class TestOutcome(IntEnum):
+class SelfTestOutcome(IntEnum):
     """What a self-test came to, on ``evt/test``."""
 
     FAILED = 0
@@ -90,12 +90,12 @@ class TestOutcome(IntEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TestReport:
+class SelfTestReport:
     """The payload of ``evt/test``; field names are the wire's. ``id`` is the request's own."""
 
     id: str
     epoch: int
-    ok: TestOutcome
+    ok: SelfTestOutcome
     n: int
     model: str
     ms: int
@@ -268,7 +268,7 @@ def parse_test(payload: bytes) -> str:
     return _text(fields, "id", PART_PATTERN) if "id" in fields else ""
 
 
-def encode_test(report: TestReport) -> bytes:
+def encode_test(report: SelfTestReport) -> bytes:
     """Return the payload of ``evt/test``, at most 240 bytes: a text that is too long is cut."""
     fields: dict[str, int | str] = {
         "v": VERSION,

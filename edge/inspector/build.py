@@ -35,7 +35,7 @@ from edge.inspector.reception import Reception
 from edge.inspector.recipes import Recipes, judging_hash, load_recipes, probe
 from edge.inspector.retained import Retained
 from edge.inspector.selftest import SelfTest, self_test
-from edge.inspector.service.requests import TestRequests
+from edge.inspector.service.requests import SelfTestRequests
 from edge.inspector.service.service import ModelService
 from edge.inspector.service.starting import LoadRecipes, Test, load_for_start
 from edge.inspector.service.watch import ModelWatch
@@ -274,7 +274,7 @@ def _compose(config: Config, opened: _Opened, adapters: Adapters, make_link: Cal
         reception=reception,
         loop=loop,
         guard=guard,
-        link=make_link(_link_events(reception, guard, link_alarm, TestRequests(models, opening.epoch, guard.say))),
+        link=make_link(_link_events(reception, guard, link_alarm, SelfTestRequests(models, opening.epoch, guard.say))),
         keeping=keeping,
         own_trigger=own_trigger,
         triggers=TriggerCounts(reception.counts, alarms),
@@ -345,7 +345,9 @@ def _link_settings(config: Config) -> LinkSettings:
     )
 
 
-def _link_events(reception: Reception, guard: DeadlineGuard, link_alarm: LinkAlarm, tests: TestRequests) -> LinkEvents:
+def _link_events(
+    reception: Reception, guard: DeadlineGuard, link_alarm: LinkAlarm, tests: SelfTestRequests
+) -> LinkEvents:
     def message(arrived: Message) -> None:
         match arrived.topic:
             case wire.TRIGGER:

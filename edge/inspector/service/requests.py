@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from edge.core import wire
-from edge.core.wire import TestOutcome, TestReport
+from edge.core.wire import SelfTestOutcome, SelfTestReport
 from edge.inspector.service.errors import ModelRefusedError
 from edge.inspector.service.watch import ModelWatch
 from edge.line.link import Message
@@ -11,7 +11,7 @@ from edge.line.link import Message
 WHO = "MES"
 
 
-class TestRequests:
+class SelfTestRequests:
     """Takes requests from the link's thread; the test itself runs in the thread that looks after the models."""
 
     def __init__(self, models: ModelWatch, epoch: int, say: Callable[[str, bytes], None]) -> None:
@@ -24,10 +24,10 @@ class TestRequests:
         try:
             wanted = wire.parse_test(message.payload)
         except wire.WireError as error:
-            self._answer("", TestOutcome.REFUSED, 0, 0, str(error))
+            self._answer("", SelfTestOutcome.REFUSED, 0, 0, str(error))
             return
         if message.retained:
-            self._answer(wanted, TestOutcome.REFUSED, 0, 0, "the broker kept it: publish tests without retain")
+            self._answer(wanted, SelfTestOutcome.REFUSED, 0, 0, "the broker kept it: publish tests without retain")
             return
         self._models.errand(lambda: self._test(wanted))
 
@@ -35,13 +35,13 @@ class TestRequests:
         try:
             tested = self._models.service.requested_test(WHO, wire.TEST)
         except ModelRefusedError as error:
-            self._answer(wanted, TestOutcome.REFUSED, 0, 0, str(error))
+            self._answer(wanted, SelfTestOutcome.REFUSED, 0, 0, str(error))
         else:
-            outcome = TestOutcome.PASSED if tested.passed else TestOutcome.FAILED
+            outcome = SelfTestOutcome.PASSED if tested.passed else SelfTestOutcome.FAILED
             self._answer(wanted, outcome, tested.pictures, tested.milliseconds, tested.text)
 
-    def _answer(self, wanted: str, ok: TestOutcome, pictures: int, taken_ms: int, text: str) -> None:
-        report = TestReport(
+    def _answer(self, wanted: str, ok: SelfTestOutcome, pictures: int, taken_ms: int, text: str) -> None:
+        report = SelfTestReport(
             id=wanted,
             epoch=self._epoch,
             ok=ok,

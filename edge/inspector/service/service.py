@@ -14,6 +14,7 @@ from edge.core.events import Compared, Operator, PartKey, Truth
 from edge.core.paired_evidence import Advice, EvidenceRule, weigh
 from edge.core.slots import By, Slot, Slots, Stage
 from edge.core.trial import Opinion, Tally
+from edge.core.types import Decision
 from edge.core.wire import MODEL_NONE
 from edge.inspector import clock
 from edge.inspector.alarms import Alarm
@@ -137,8 +138,10 @@ class ModelService:
 
         if asked is None:
             trial.show(key, recipe, inspected.views, note)
-        else:
+        elif own.decision is Decision.ACCEPT:
             note(asked.opinion(0.0) or SILENT)
+        else:  # nobody waited for it
+            asked.then(lambda opinion: note(opinion or SILENT))
 
     def truth(self, truth: Truth) -> None:
         """Take what was found of a part later: it weighs for or against the candidate."""

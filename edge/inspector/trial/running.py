@@ -37,13 +37,27 @@ class Asked:
         self.recipe = recipe
         self.views = views
         self.urgent = urgent
+        self._lock = threading.Lock()
         self._answered = threading.Event()
         self._opinion: Opinion | None = None
+        self._then: Callable[[Opinion | None], None] | None = None
 
     def answer(self, opinion: Opinion | None) -> None:
         """Give the answer; None where there will be none."""
-        self._opinion = opinion
-        self._answered.set()
+        with self._lock:
+            self._opinion = opinion
+            self._answered.set()
+            then = self._then
+        if then is not None:
+            then(opinion)
+
+    def then(self, done: Callable[[Opinion | None], None]) -> None:
+        """Have something done with the answer, at once where it is there, else by whoever gives it."""
+        with self._lock:
+            self._then = done
+            answered = self._answered.is_set()
+        if answered:
+            done(self._opinion)
 
     def opinion(self, seconds: float) -> Opinion | None:
         """Wait for the answer for so long; None where there is none by then."""

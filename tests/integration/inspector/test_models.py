@@ -152,6 +152,16 @@ def test_a_canary_never_turns_a_reject_into_anything_else(tmp_path: Path) -> Non
         assert station.inspect(1).dec is Decision.REJECT
 
 
+def test_a_canary_that_answers_after_a_reject_has_answered(tmp_path: Path) -> None:
+    bring(tmp_path)
+    slow = StandInCandidate(opinion=REJECTS, behave=dawdle(0.05))
+    with running(tmp_path, slow, judge=StandInJudge(score=0.95)) as station:
+        on_trial(station, "toy-3", share=1.0)
+        station.inspect(1)
+        wait_until(lambda: events(station, "compared"), what="the comparison on record")
+        assert events(station, "compared")[0]["decision"] == Decision.REJECT
+
+
 def test_both_accept_and_the_part_is_accepted(tmp_path: Path) -> None:
     bring(tmp_path)
     with running(tmp_path) as station:
