@@ -93,22 +93,22 @@ def replay(
     """Judge recorded parts once more by another bundle or other limits, and tell which verdicts differ.
 
     Nothing is sent or changed; the station may be running. Exit code 0: not shown to be worse (which may mean that
-    nothing was shown: see releasable); 3: worse than the incumbent in escapes or overkill, or a station refuses to
-    judge so; 1: nothing to replay, or files cannot be used.
+    nothing was shown: see releasable); 3: worse than the incumbent in escapes, overkill or abstentions, or a station
+    refuses to judge so; 1: nothing to replay, or files cannot be used.
     """
     if incumbent_commissioned is not None and incumbent is None:
         fail("--incumbent-commissioned needs --incumbent, the bundle that it belongs to", Exit.USAGE)
-    if recipe is not None and any((commissioned, catalogue, roi, parts_of is not None)):
+    alone = bundle is None and recipe is None
+    if alone or (recipe is not None and any((commissioned, catalogue, roi, parts_of is not None))):
         fail(_WHAT_JUDGES, Exit.USAGE)
     folder, period = _where(shift, config, store)
     shelf = Shelf()
     with explained():
         if recipe is not None:
             views = _of_recipe(shelf, config or DEFAULT_CONFIG, recipe, bundle)
-        elif bundle is not None:
-            views = (trial_view(shelf, bundle, commissioned=commissioned, catalogue=catalogue, roi=roi, view=view),)
         else:
-            fail(_WHAT_JUDGES, Exit.USAGE)
+            assert bundle is not None
+            views = (trial_view(shelf, bundle, commissioned=commissioned, catalogue=catalogue, roi=roi, view=view),)
         views = with_limits(views, accept_below, reject_above)
         if report is not None:
             prepare_folder(report)
@@ -196,9 +196,10 @@ def _print(replayed: Replay, report: Path | None) -> None:
     for transition, count in outcome.table.transitions().items():
         if count:
             typer.echo(f"{transition:>28}: {count}")
+    _print_left_out(replayed)
     for one in outcome.balance.weighed:
-        counts, p_value = one.counts, outcome.p_values.get(one.error)
-        chance = "" if p_value is None or not counts.total else f", p {p_value:.2g}"
+        counts = one.counts
+        chance = f", p {outcome.p_values[one.error]:.2g}" if counts.total else ""
         typer.echo(
             f"{one.error.value:>28}: candidate alone {counts.first_only}, incumbent alone {counts.second_only}, "
             f"both {counts.both}, of {counts.total} {one.error.kind}{chance}"
@@ -224,6 +225,15 @@ def _print_missing(replayed: Replay) -> None:
         typer.echo(f"{replayed.other_recipes:>8} parts of other recipes left out")
     if replayed.period is not None:
         typer.echo("the pictures kept are no random sample of the parts: rejects and doubtful ones, few accepted ones")
+
+
+def _print_left_out(replayed: Replay) -> None:
+    known = sum(part.known for part in replayed.parts)
+    others = len(replayed.parts) - known - replayed.outcome.compared
+    if known:
+        typer.echo(f"{known:>8} not compared: the candidate was made with their pictures")
+    if others:
+        typer.echo(f"{others:>8} not compared: the recorded verdict was not the model's (a deadline, the camera)")
 
 
 def _line(part: ReplayedPart) -> str:

@@ -167,7 +167,7 @@ def weigh_replay(parts: Iterable[ReplayedPart], rule: EvidenceRule, *, objection
         evidence = evidence.with_verdicts(*pair)
         if part.defective is not None:
             evidence = evidence.with_truth(*pair, defective=part.defective)
-    p_values = {error: mcnemar_worse(evidence.counts(error)) for error in ErrorKind if error.stops}
+    p_values = {error: mcnemar_worse(evidence.counts(error)) for error in ErrorKind}
     worse = tuple(error for error, p_value in p_values.items() if p_value <= ALPHA)
     labelled = evidence.defective.total
     if worse:
@@ -178,7 +178,11 @@ def weigh_replay(parts: Iterable[ReplayedPart], rule: EvidenceRule, *, objection
         reason = "no replayed part is known to be defective: nothing shows that it lets no more of them pass"
     else:
         good = evidence.good.total
-        reason = f"not worse in escapes on {labelled} defective parts, nor in overkill on {good} good ones"
+        judged = evidence.judged.total
+        reason = (
+            f"not shown to be worse in escapes on {labelled} defective parts, in overkill on {good} good ones, in "
+            f"abstentions on {judged}"
+        )
     return Outcome(
         table=table,
         compared=evidence.judged.total,
@@ -242,7 +246,11 @@ def _rank(part: ReplayedPart) -> int:
 
 def _worse_in_words(error: ErrorKind, evidence: PairedEvidence, p_value: float) -> str:
     counts = evidence.counts(error)
-    what = {ErrorKind.ESCAPE: "lets more defective parts pass", ErrorKind.OVERKILL: "rejects more good parts"}[error]
+    what = {
+        ErrorKind.ESCAPE: "lets more defective parts pass",
+        ErrorKind.OVERKILL: "rejects more good parts",
+        ErrorKind.ABSTENTION: "cannot judge more parts",
+    }[error]
     return (
         f"it {what}: {counts.first_only} that the incumbent did not, {counts.second_only} the other way round, of "
         f"{counts.total} (p = {p_value:.2g})"

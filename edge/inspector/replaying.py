@@ -102,7 +102,7 @@ def with_limits(
     try:
         return tuple(replace(view, limits=_changed(view.limits, accept_below, reject_above)) for view in views)
     except ValueError as error:
-        raise ShiftError(str(error)) from error
+        raise ShiftError(f"{error}; give both limits on trial (--accept-below, --reject-above)") from error
 
 
 def _changed(limits: Limits, accept_below: float | None, reject_above: float | None) -> Limits:

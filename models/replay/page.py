@@ -26,8 +26,9 @@ _WORDS: Final = {
 _UNREADABLE_SHOWN: Final = 20
 _SELECTED: Final = (
     "The pictures of a station are no random sample of its parts: rejected parts and those that it could not judge are "
-    "kept, of the accepted ones a small share. So no rate of this page is a rate of the shift, and what the candidate "
-    "would do with accepted parts shows in few of them."
+    "kept, of the accepted ones a small share. So no rate of this page is a rate of the shift. The comparison leans: "
+    "escapes of the candidate show on all the rejected parts, escapes of the incumbent on few accepted ones; with "
+    "overkill and abstentions it is the other way round."
 )
 _COMPRESSED: Final = (
     "What was recorded had been judged on the camera's own pixels, the candidate judges the stored JPEG: a score near "
@@ -161,19 +162,23 @@ def _evidence(replay: Replay) -> Html:
             ),
             table(
                 ["error", "parts", "candidate alone", "incumbent alone", "both", "p, one look", "e-value, worse"],
-                [_weighed_row(one, outcome.p_values.get(one.error)) for one in outcome.balance.weighed],
+                [_weighed_row(one, outcome.p_values[one.error]) for one in outcome.balance.weighed],
             ),
             paragraph(
                 "Only parts on which one of the two errs and the other does not tell which is worse. p is the chance "
-                "of so many errors of the candidate alone if it were not worse; below 0.05 it counts as worse. "
-                f"Differing verdicts: {share_interval(outcome.balance.disagreement)} of parts like these.",
+                "of so many errors of the candidate alone if it were not worse; up to 0.05 it counts as worse."
+                + (
+                    f" Differing verdicts: {share_interval(outcome.balance.disagreement)} of parts like these."
+                    if outcome.compared
+                    else ""
+                ),
                 "note",
             ),
         ]
     )
 
 
-def _weighed_row(one: Weighed, p_value: float | None) -> Sequence[Html]:
+def _weighed_row(one: Weighed, p_value: float) -> Sequence[Html]:
     counts = one.counts
     return [
         cell({ErrorKind.ESCAPE: "escape", ErrorKind.OVERKILL: "overkill"}.get(one.error, "cannot judge")),
@@ -181,7 +186,7 @@ def _weighed_row(one: Weighed, p_value: float | None) -> Sequence[Html]:
         _count_cell(counts.first_only, differs=True),
         cell(str(counts.second_only)),
         cell(str(counts.both)),
-        cell(NONE if p_value is None or not counts.total else f"{p_value:.3g}"),
+        cell(f"{p_value:.3g}" if counts.total else NONE),
         cell(f"{one.e_worse:.3g}" if counts.total else NONE),
     ]
 

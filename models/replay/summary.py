@@ -90,7 +90,7 @@ def figures(replay: Replay) -> dict[str, Any]:
         "missing": {**count_missing(replay.missing), "defective": replay.missing_defective},
         "missing_parts": _missing(replay.missing),
         "transitions": outcome.table.transitions(),
-        "p_values": {error.value: outcome.p_values.get(error) for error in ErrorKind if error.stops},
+        "p_values": {error.value: outcome.p_values[error] for error in ErrorKind},
         "evidence": balance_as_json(outcome.balance),
         "per_part": [_part(part) for part in replay.parts],
     }
