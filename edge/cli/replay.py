@@ -4,7 +4,7 @@ import json as json_format
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -32,7 +32,7 @@ from models.audit.writing import REPORT, prepare_folder
 from models.replay.page import period_in_words
 from models.replay.summary import Period, Replay, figures
 
-LISTED = 20
+LISTED: Final = 20
 
 _WHAT_JUDGES = (
     "name what is to judge: --bundle FILE (with --commissioned, --catalogue and --roi if the view has them), "

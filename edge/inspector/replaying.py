@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Final
 
 from camera.errors import CameraError
 from camera.image_file import ImageLimits, read_image
@@ -23,7 +24,9 @@ from models.errors import BundleError
 from models.replay.page import render_replay, shown_parts
 from models.replay.summary import Period, Replay, figures
 
-OTHER_LIMITS = "judged with limits that neither bundle nor recipe has: a trial, no evidence for the bundle as it is"
+OTHER_LIMITS: Final = (
+    "judged with limits that neither bundle nor recipe has: a trial, no evidence for the bundle as it is"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,10 +2,10 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence, Sized
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from camera.folder import list_pictures
 from edge.core.codes import SCORE_NONE
@@ -19,8 +19,11 @@ from edge.ledger.shift import parts_since, truths_since
 from edge.spool import SPOOL_FOLDER
 from edge.spool.reader import SpooledImage, read_entry
 
-PER_MILLE = 1000
-LABELS = "annotations"
+Key = tuple[int, int]
+"""Session and trigger."""
+
+PER_MILLE: Final = 1000
+LABELS: Final = "annotations"
 """The source of a truth that a folder's annotations tell."""
 
 
@@ -90,37 +93,35 @@ def shift_of_store(
         ShiftError: No part is of that time and recipe, or they are of several recipes.
     """
     folders = tuple(archives)
-    named: list[tuple[tuple[int, int], str, int]] = []
-    within: list[dict[str, Any]] = []
+    spool = store / SPOOL_FOLDER
+    named: list[tuple[Key, str, int]] = []
+    found: dict[Key, RecordedPart | MissingPart] = {}
+    recipes: set[int] = set()
+    others = 0
     for fields in parts_since(store, since_ms, folders):
-        at = fields["received_at"] if fields["received_at"] is not None else fields["t"]
-        if fields["received_at"] is not None:
-            named.append(((fields["sess"], fields["trig"]), fields["part"] or "", at))
-        if at is not None and at < until_ms:
-            within.append(fields)
-    asked = [one for one in within if recipe in {None, one["recipe"]}]
-    _refuse_several_recipes(asked, recipe)
-    if not asked:
-        of_recipe = "" if recipe is None else f" of recipe {recipe}"
-        raise ShiftError(f"{store}: no part{of_recipe} was received then; name another time, or the right store")
+        key, received_at = (fields["sess"], fields["trig"]), fields["received_at"]
+        if received_at is not None and fields["part"]:
+            named.append((key, fields["part"], received_at))
+        at = fields["t"] if received_at is None else received_at
+        if at is None or at >= until_ms:
+            continue
+        if recipe is not None and fields["recipe"] != recipe:
+            others += 1
+            continue
+        if fields["recipe"] is not None:
+            recipes.add(fields["recipe"])
+        found[key] = _recorded(fields, spool)
+    _refuse_unclear(store, recipe, recipes, found)
     spoken = ((one.part, one.truth, one.source, one.at.utc_ms) for one in truths_since(store, since_ms, folders))
     truths = match_truths(named, spoken)
-    spool = store / SPOOL_FOLDER
-    parts: list[RecordedPart] = []
-    missing: list[MissingPart] = []
-    for fields in asked:
-        found = _recorded(fields, spool, truths.get((fields["sess"], fields["trig"])))
-        if isinstance(found, RecordedPart):
-            parts.append(found)
-        else:
-            missing.append(found)
-    defective = {key for key, (truth, _) in truths.items() if truth == "reject"}
+    parts = tuple(_with_truth(one, truths.get(key)) for key, one in found.items() if isinstance(one, RecordedPart))
+    missing = {key: one for key, one in found.items() if isinstance(one, MissingPart)}
     return Shift(
         pictures=spool,
-        parts=tuple(parts),
-        missing=tuple(missing),
-        missing_defective=sum((one.session, one.trig) in defective for one in missing),
-        other_recipes=len(within) - len(asked),
+        parts=parts,
+        missing=tuple(missing.values()),
+        missing_defective=sum(key in truths and truths[key][0] == "reject" for key in missing),
+        other_recipes=others,
         bundles=Counter(one.bundle for part in parts for one in part.pictures if one.bundle is not None),
     )
 
@@ -172,13 +173,20 @@ def picture_hash(path: Path) -> str | None:
         return None
 
 
-def _refuse_several_recipes(parts: Iterable[dict[str, Any]], recipe: int | None) -> None:
-    seen = sorted({one["recipe"] for one in parts if one["recipe"] is not None and one["verdict"] != "loss"})
-    if recipe is None and len(seen) > 1:
-        raise ShiftError(f"the parts are of the recipes {', '.join(map(str, seen))}: name one (--recipe, --parts-of)")
+def _refuse_unclear(store: Path, recipe: int | None, recipes: set[int], found: Sized) -> None:
+    if not found:
+        of_recipe = "" if recipe is None else f" of recipe {recipe}"
+        raise ShiftError(f"{store}: no part{of_recipe} was received then; name another time, or the right store")
+    if len(recipes) > 1:
+        named = ", ".join(str(one) for one in sorted(recipes))
+        raise ShiftError(f"the parts are of the recipes {named}: name one (--recipe, --parts-of)")
 
 
-def _recorded(fields: dict[str, Any], spool: Path, truth: tuple[Truth, str] | None) -> RecordedPart | MissingPart:
+def _with_truth(part: RecordedPart, truth: tuple[Truth, str] | None) -> RecordedPart:
+    return part if truth is None else replace(part, truth=truth[0], source=truth[1])
+
+
+def _recorded(fields: dict[str, Any], spool: Path) -> RecordedPart | MissingPart:
     """Return a part with all its pictures, or why it cannot be replayed."""
     why, detail, pictures = _pictures(fields, spool)
     if why is not None:
@@ -202,8 +210,6 @@ def _recorded(fields: dict[str, Any], spool: Path, truth: tuple[Truth, str] | No
         session=fields["sess"],
         trig=fields["trig"],
         received_at=fields["received_at"],
-        truth=truth[0] if truth else None,
-        source=truth[1] if truth else None,
     )
 
 

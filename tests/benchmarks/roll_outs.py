@@ -21,6 +21,8 @@ PARTS: Final = 5_000
 PROMOTION_PARTS: Final = 1_500
 DISCORDANT: Final = (0.005, 0.02, 0.05, 0.1, 0.2, 0.45)
 FOUND_WITH: Final = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2)
+DIFFERENCES: Final = (0.03, 0.05, 0.1, 0.2)
+ALONE: Final = (0.0, 0.01, 0.02, 0.05, 0.1)
 BAND: Final = BandRule(band=RateBand(low=0.0, high=0.1))
 LOOKS: Final = (10, 20, 50, 100, 200, 500, 1000, 2000)
 
@@ -32,11 +34,21 @@ def main() -> int:
     given = parser.parse_args()
     runs, seed = given.runs, given.seed
     _say(f"{runs} roll-outs each; alpha {RULE.alpha}, margin {RULE.margin}, promotion alpha {RULE.promotion_alpha}")
+    _forecasts()
     _equal(runs, seed)
     _worse(runs, seed)
     _promoted(runs, seed)
     _rates(runs, seed)
     return 0
+
+
+def _forecasts() -> None:
+    _say("\nlabelled parts within which a worse candidate is stopped (forecast, power 0.995); columns: it is worse by")
+    _say("  incumbent errs alone on " + "".join(f"{worse_by:8.0%}" for worse_by in DIFFERENCES) + "   equal: promoted")
+    for alone in ALONE:
+        needed = [labelled_parts_needed(worse_by=one, incumbent_only=alone, rule=RULE) for one in DIFFERENCES]
+        equal = parts_to_promote(each_only=alone, rule=RULE)
+        _say(f"  {alone:24.0%}" + "".join(f"{one:8}" for one in needed) + f"{equal:18}")
 
 
 def _equal(runs: int, seed: int) -> None:

@@ -1,3 +1,6 @@
+import math
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -95,3 +98,34 @@ def test_what_cannot_be_is_refused() -> None:
         labelled_parts_needed(worse_by=0.000001, incumbent_only=0.0)
     with pytest.raises(ValueError, match="negative"):
         duration_in_words(-1.0)
+
+
+def rows(after: str) -> list[list[str]]:
+    """Return the cells of the first table of docs/statistics.md after some words, without its head."""
+    text = (Path(__file__).parents[3] / "docs" / "statistics.md").read_text(encoding="utf-8").partition(after)[2]
+    lines = [line for line in text.partition("\n\n| ")[2].splitlines() if line]
+    body = [line for line in lines[2:] if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in body[: _length(lines[2:])]]
+
+
+def _length(lines: list[str]) -> int:
+    return next((place for place, line in enumerate(lines) if not line.startswith("|")), len(lines))
+
+
+def test_the_page_for_quality_engineers_shows_what_the_rules_give() -> None:
+    rule = EvidenceRule()
+    shown = rows("## Evidence")
+    assert len(shown) == 7
+    for candidate, incumbent, e_value, stopped in shown:
+        log_e = log_against(counts_of(int(candidate), int(incumbent)))
+        assert (round(math.exp(log_e)), log_e >= rule.log_stop) == (int(e_value), stopped == "yes")
+
+
+def test_the_page_for_quality_engineers_shows_what_is_forecast() -> None:
+    shown = rows("## How long it takes")
+    assert len(shown) == 5
+    for alone, *needed, equal in shown[:3]:
+        share = float(alone.rstrip(" %")) / 100.0
+        assert parts_to_promote(each_only=share) == int(equal)
+        for worse_by, told in zip((0.05, 0.1, 0.2), needed[1:], strict=True):
+            assert labelled_parts_needed(worse_by=worse_by, incumbent_only=share) == int(told)
