@@ -8,6 +8,7 @@ from edge.cli.evaluate import evaluate
 from edge.cli.inspect import inspect
 from edge.cli.plc_sim import plc_sim
 from edge.cli.pod import pod
+from edge.cli.replay import replay
 from edge.cli.running import new_app, run_app
 from edge.cli.status import status
 from edge.cli.sync import sync
@@ -15,7 +16,7 @@ from edge.cli.train import train
 from edge.cli.version import version
 
 app = new_app()
-for verb in (inspect, sync, demo, plc_sim, status, evaluate, pod, commission, train, bench, version):
+for verb in (inspect, sync, demo, plc_sim, status, evaluate, replay, pod, commission, train, bench, version):
     app.command()(verb)
 for name, group in (
     ("config", config.app),

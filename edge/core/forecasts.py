@@ -9,7 +9,7 @@ from edge.core.paired import PairedCounts
 from edge.core.paired_evidence import ErrorKind, EvidenceRule, PairedEvidence, log_against, log_not_worse
 from edge.core.statistics import beta_share
 
-POWER: Final = 0.99
+POWER: Final = 0.995
 WORSE_BY: Final = 0.05
 
 _PARTS_MAX: Final = 1_000_000

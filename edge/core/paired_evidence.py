@@ -214,6 +214,16 @@ class Weighed:
     worse: bool
     not_worse: bool
 
+    @property
+    def e_worse(self) -> float:
+        """The e-value for "the candidate errs more often", its largest so far."""
+        return e_value(self.log_worse)
+
+    @property
+    def e_not_worse(self) -> float:
+        """The e-value for "by less than the margin more often", as it is now."""
+        return e_value(self.log_not_worse)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Balance:
@@ -339,15 +349,15 @@ def _weighed_as_json(one: Weighed) -> dict[str, Any]:
         "candidate_only": one.counts.first_only,
         "incumbent_only": one.counts.second_only,
         "both": one.counts.both,
-        "e_worse": e_value(one.log_worse),
-        "e_not_worse": e_value(one.log_not_worse),
+        "e_worse": one.e_worse,
+        "e_not_worse": one.e_not_worse,
         "worse": one.worse,
         "not_worse": one.not_worse,
     }
 
 
 def _worse_in_words(one: Weighed) -> str:
-    return f"worse in {one.error.value}: {_counted(one)} (e-value {e_value(one.log_worse):.3g})"
+    return f"worse in {one.error.value}: {_counted(one)} (e-value {one.e_worse:.3g})"
 
 
 def _open_in_words(one: Weighed, rule: EvidenceRule) -> str:
