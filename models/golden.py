@@ -88,9 +88,7 @@ def cause(golden: Golden, picture: NDArray[np.uint8]) -> str:
     return "the network computes differently here" if same else "the picture decodes differently here"
 
 
-def difference(
-    expected: GoldenExpectation, score: float | None, boxes: Sequence[Box], novelty: float | None
-) -> str:
+def difference(expected: GoldenExpectation, score: float | None, boxes: Sequence[Box], novelty: float | None) -> str:
     """Return in words how an output differs from the expected one beyond the tolerances; empty where it does not."""
     if score is None or not abs(score - expected.score) <= SCORE_TOLERANCE:  # nor where it is no number
         told = "none" if score is None else f"{score:.4f}"

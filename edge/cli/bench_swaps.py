@@ -28,6 +28,7 @@ from edge.cli.demo import (
     write_configuration,
 )
 from edge.core.statistics import percentile
+from edge.core.types import Act
 from edge.inspector.operating import ModelRequest, OperatingError, State
 from edge.inspector.operator_client import ask
 from edge.ledger.export import export
@@ -87,7 +88,9 @@ def measure_swaps(swaps: int, rate: float, source: str) -> dict[str, Any]:
         if problems:
             fail(f"after {len(done)} swaps: {problems[0]}", Exit.FAILED)
         report = verify(folder)
-        lost = sum(record["verdict"] == _LOST for record in export(folder))
+        records = list(export(folder))
+        lost = sum(record["verdict"] == _LOST for record in records)
+        late = [record["received_at"] for record in records if record["ack_act"] == Act.TIMED_OUT]
         return {
             "swaps": len(done),
             "rate_per_s": rate,
@@ -95,7 +98,7 @@ def measure_swaps(swaps: int, rate: float, source: str) -> dict[str, Any]:
             "lost": lost,
             "late": summary.late,
             "ledger": "ok" if report.ok else "broken",
-            **_compared(done, list(part_times(folder, newest=NEWEST))),
+            **_compared(done, list(part_times(folder, newest=NEWEST)), late),
         }
 
 
@@ -108,7 +111,7 @@ def swap_lines(report: dict[str, Any]) -> Iterator[str]:
     for name in ("before", "during"):
         row = report[name]
         told = "  ".join(f"{key} {row[key]:8.3f}" for key in ("p50", "p99", "max"))
-        yield f"{name:>10}  {told}  of {row['parts']} parts"
+        yield f"{name:>10}  {told}  of {row['parts']} parts, {row['late']} late"
     yield f"p99 during / before: {report['p99_ratio']:.2f}; a promotion takes {report['promotion_s']:.1f} s (median)"
 
 
@@ -131,14 +134,20 @@ def _swaps(store: Path, count: int, stopping: threading.Event) -> Iterator[Swap]
     stopping.wait(1.0)
 
 
-def _compared(swaps: Sequence[Swap], times: Sequence[PartTimes]) -> dict[str, Any]:
-    before_ms = int(BEFORE_S * 1000)
-    during = [part for part in times if any(one.began <= part.received_utc_ms <= one.ended for one in swaps)]
-    before = [part for part in times if any(one.began - before_ms <= part.received_utc_ms < one.began for one in swaps)]
-    rows = {
-        name: {"parts": len(parts), **figures(part.total_ns / NS_PER_MS for part in parts)}
-        for name, parts in (("before", before), ("during", during))
+def _compared(swaps: Sequence[Swap], times: Sequence[PartTimes], late: Sequence[int | None]) -> dict[str, Any]:
+    spans = {
+        "before": [(one.began - int(BEFORE_S * 1000), one.began) for one in swaps],
+        "during": [(one.began, one.ended) for one in swaps],
     }
+    rows: dict[str, dict[str, Any]] = {}
+    for name, known in spans.items():
+        parts = [part for part in times if any(first <= part.received_utc_ms < last for first, last in known)]
+        rows[name] = {
+            "parts": len(parts),
+            "late": sum(at is not None and any(first <= at < last for first, last in known) for at in late),
+            **figures(part.total_ns / NS_PER_MS for part in parts),
+        }
+    before, during = rows["before"]["parts"], rows["during"]["parts"]
     promotions = sorted((one.ended - one.began) / 1000 - AFTER_S for one in swaps if one.kind == "promote")
     ratio = rows["during"]["p99"] / rows["before"]["p99"] if before and during else None
     return {**rows, "p99_ratio": ratio, "promotion_s": percentile(promotions, 0.5) if promotions else None}

@@ -8,6 +8,7 @@ from typing import Annotated, Final
 
 import typer
 
+from deploy.active import active_bundle
 from edge.cli.common import (
     DEFAULT_CONFIG,
     CommissionedOption,
@@ -161,7 +162,7 @@ def _of_recipe(shelf: Shelf, path: Path, wanted: int, bundle: Path | None) -> tu
     if wanted not in known:
         fail(f"{path} has no recipe {wanted}, only {', '.join(map(str, known))}", Exit.USAGE)
     if bundle is None:
-        return load_recipes((known[wanted],), live=False)[wanted].views
+        return load_recipes((known[wanted],), live=False, active=active_bundle(config.store.path))[wanted].views
     return tuple(
         load_view(
             ViewFiles(camera=view.camera, bundle=bundle, roi=view.roi),

@@ -5,12 +5,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any, Final
 
 from deploy.slots.errors import SlotsError
 from edge.core import slots as rules
-from edge.core.events import Compared, Operator, PartKey, Truth
+from edge.core.events import Operator, PartKey, Truth
 from edge.core.paired_evidence import Advice, EvidenceRule, weigh
 from edge.core.slots import By, Slot, Slots, Stage
 from edge.core.trial import Opinion, Tally
@@ -25,11 +24,12 @@ from edge.inspector.selftest import SelfTest
 from edge.inspector.service.errors import ModelMoveError, ModelRefusedError
 from edge.inspector.service.health import Health
 from edge.inspector.service.pairs import Pairs
+from edge.inspector.service.past import past_trial
 from edge.inspector.service.starting import AUTOMATIC, mark_running
 from edge.inspector.service.workshop import TRIAL_NICE, Parts, Workshop, by, with_product
 from edge.inspector.trial.candidate import CandidateError
 from edge.inspector.trial.running import SILENT, Asked, Trial, compared
-from edge.ledger.comparisons import comparisons, last_revision
+from edge.ledger.comparisons import last_revision
 
 HEARTBEAT_S: Final = 0.6
 """So long the station says that it is not ready before a self-test begins: the PLC has heard it by then."""
@@ -262,7 +262,8 @@ class ModelService:
         if slot is None:
             return
         with self._waiting("going on with the trial"):
-            trial = self._new_trial(slot, self._past(slot))
+            past = past_trial(self._parts.config.store.path, self.slots, slot, self._pairs)
+            trial = self._new_trial(slot, past)
             try:
                 trial.open()
             except CandidateError as error:
@@ -405,22 +406,6 @@ class ModelService:
         else:
             self._alarm(Alarm.GOLDEN, f"self-test failed, nothing is accepted: {tested.text}")
 
-    def _past(self, slot: Slot) -> Tally:
-        """Return what the record says of a trial that is under way."""
-        tally = Tally()
-        began = max((move.at for move in self.slots.moves if _begins(move, slot)), default=slot.since)
-        for event in comparisons(self._parts.config.store.path, began):
-            if isinstance(event, Compared):
-                if event.bundle != slot.sha256:
-                    continue
-                opinion = Opinion(decision=event.decision, code=event.code, score=None, took_ns=event.took_ns)
-                tally = tally.after(event.own, opinion)
-                if event.decision is not None:
-                    self._pairs.judged(event.part, event.own, event.decision)
-            elif (pair := self._pairs.found(event.part)) is not None:
-                tally = tally.with_truth(*pair, defective=event.truth == "reject")
-        return replace(tally, vitals=Tally().vitals)
-
     def _tell_of_last(self) -> None:
         """Raise the alarm again of a bundle that went by itself, until a person moves one."""
         for move in reversed(self.slots.moves):
@@ -466,7 +451,3 @@ class ModelService:
 
 def _known(slots: Slots, slot: Slot) -> Slot:
     return slots.known(slot.sha256) or slot
-
-
-def _begins(move: rules.Move, slot: Slot) -> bool:
-    return move.sha256 == slot.sha256 and move.after is Stage.SHADOW
