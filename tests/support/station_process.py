@@ -27,6 +27,7 @@ from edge.inspector.daemon import HangError, run
 from edge.inspector.dispatch import Delivery, Dispatch
 from edge.ledger.store import Store
 from models.detector import Detection
+from tests.support.candidates import StandInCandidate
 from tests.support.stations import passed, stand_in_recipe
 
 DEADLINE_MS: Final = 500
@@ -114,8 +115,16 @@ class Rig:
         return Adapters(
             sources=self._sources,
             test=passed,
-            recipes=lambda _config, _active, **_options: {
-                0: stand_in_recipe(self.model, ("top",), limits=LIMITS, deadline_ms=DEADLINE_MS, capture_ms=CAPTURE_MS)
+            candidate=lambda _order: StandInCandidate(),
+            recipes=lambda _config, active, **_options: {
+                0: stand_in_recipe(
+                    self.model,
+                    ("top",),
+                    limits=LIMITS,
+                    deadline_ms=DEADLINE_MS,
+                    capture_ms=CAPTURE_MS,
+                    active=active,
+                )
             },
         )
 
