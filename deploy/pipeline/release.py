@@ -71,7 +71,10 @@ def release(plan: Plan, run: Run) -> Release:
     """
     plan.results.mkdir(parents=True, exist_ok=True)
     if plan.train:
-        _step(run, [*plan.trainer, "train", "--out", str(plan.bundle), *plan.train])
+        command = [*plan.trainer, "train", "--out", str(plan.bundle), *plan.train]
+        code, _ = run(command)
+        if code != OK:
+            raise _failed(code, command)
     found = _find(plan, run)
     sha256 = hashlib.sha256(_content(plan.bundle)).hexdigest()
     try:
@@ -81,7 +84,12 @@ def release(plan: Plan, run: Run) -> Release:
     if against or plan.repository is None:
         return _told(plan, Release(bundle=sha256, objections=against))
     add = [*plan.linegate, "publish", "add", plan.repository, str(plan.bundle), "--share", f"{plan.share:g}"]
-    _step(run, [*add, "--replay", str(plan.results / "replay.json"), *plan.publish])
+    command = [*add, "--replay", str(plan.results / "replay.json"), *plan.publish]
+    code, _ = run(command)
+    if code == REFUSED:
+        return _told(plan, Release(bundle=sha256, objections=("publishing refused it, see above",)))
+    if code != OK:
+        raise _failed(code, command)
     return _told(plan, Release(bundle=sha256, published=True))
 
 
@@ -107,17 +115,15 @@ def _asked(run: Run, plan: Plan, name: str, command: Sequence[str]) -> dict[str,
     try:
         found = json.loads(printed)
     except ValueError as error:
-        raise StepError(f"exit code {code}: {shlex.join(command)}") from error
+        raise _failed(code, command) from error
     if code not in {OK, REFUSED} or not isinstance(found, dict):
-        raise StepError(f"exit code {code}: {shlex.join(command)}")
+        raise _failed(code, command)
     (plan.results / f"{name}.json").write_text(printed, encoding="utf-8")
     return found
 
 
-def _step(run: Run, command: Sequence[str]) -> None:
-    code, _ = run(command)
-    if code != OK:
-        raise StepError(f"exit code {code}: {shlex.join(command)}")
+def _failed(code: int, command: Sequence[str]) -> StepError:
+    return StepError(f"exit code {code}: {shlex.join(command)}")
 
 
 def _content(bundle: Path) -> bytes:

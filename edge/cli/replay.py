@@ -104,6 +104,7 @@ def replay(
         fail(_WHAT_JUDGES, Exit.USAGE)
     folder, period = _where(shift, config, store)
     shelf = Shelf()
+    bar = partial(shown, hidden=json)
     with explained():
         if recipe is not None:
             views = _of_recipe(shelf, config or DEFAULT_CONFIG, recipe, bundle)
@@ -117,7 +118,9 @@ def replay(
             found = shift_of_folder(folder, views, view)
         else:
             wanted = parts_of if recipe is None else recipe
-            found = shift_of_store(folder, period.since_ms, period.until_ms, recipe=wanted, archives=archives or ())
+            found = shift_of_store(
+                folder, period.since_ms, period.until_ms, bar, recipe=wanted, archives=archives or ()
+            )
         request = ReplayRequest(
             shift=found,
             source=str(folder),
@@ -127,7 +130,7 @@ def replay(
             other_limits=accept_below is not None or reject_above is not None,
             date=datetime.now(UTC).date().isoformat(),
         )
-        replayed = replay_shift(request, partial(shown, hidden=json))
+        replayed = replay_shift(request, bar)
         if report is not None:
             write_replay(replayed, found.pictures, report)
     if json:

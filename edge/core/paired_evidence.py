@@ -4,10 +4,12 @@ Only pairs in which one of the two erred and the other did not tell which is wor
 no more often than the incumbent, each such pair is at best a fair coin, whatever was before; the evidence is the wealth
 of betting on "the candidate's error" (:mod:`edge.core.betting`). Sequential 2x2 tables by e-values: Turner, Ly,
 Grünwald, "Generic E-variables for exact sequential k-sample tests that allow for optional stopping", Journal of
-Statistical Planning and Inference 230 (2024), 106116. Parts need not be independent, and rates may drift.
+Statistical Planning and Inference 230 (2024), 106116. Rates may drift, as long as at each part, given all before it,
+the candidate alone is no likelier to err than the incumbent alone.
 
 What it takes for granted: a part's truth was sought without regard to which of the two judged it how. Truths of
-rejected parts alone do not show the escapes of the incumbent, and speak against the candidate.
+rejected parts alone do not show the escapes of the incumbent, and speak against the candidate. And parts are not copies
+of each other: on fifty parts with one tool mark the evidence is about that mark.
 """
 
 import math

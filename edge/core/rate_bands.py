@@ -1,8 +1,8 @@
 """Bands for the rates of rejects and abstentions: is a rate outside of what is known, at whatever time one looks?
 
 Wealth of betting against "the rate is at most the band's upper end" and "at least its lower end"
-(:mod:`edge.core.betting`). Rates may drift inside the band and parts depend on each other: what counts is the chance of
-each part given those before it.
+(:mod:`edge.core.betting`). The rate may drift inside the band: what counts is the chance of each part given those
+before it. A run of bad parts is outside the band while it lasts, and counts as that.
 """
 
 import math

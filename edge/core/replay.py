@@ -158,10 +158,11 @@ class Outcome:
 
 def weigh_replay(parts: Iterable[ReplayedPart], rule: EvidenceRule, *, objection: str = "") -> Outcome:
     """Return what replayed parts say of the candidate; an ``objection`` makes it not releasable whatever they say."""
-    table, evidence = PairTable(), PairedEvidence()
+    table, evidence, defective = PairTable(), PairedEvidence(), 0
     for part in parts:
         pair = part.incumbent.decision, part.candidate.decision
         table = table.plus(*pair)
+        defective += part.truth == "reject"
         if part.known or not part.incumbent.by_judging:
             continue
         evidence = evidence.with_verdicts(*pair)
@@ -175,7 +176,8 @@ def weigh_replay(parts: Iterable[ReplayedPart], rule: EvidenceRule, *, objection
     elif objection:
         reason = objection
     elif not labelled:
-        reason = "no replayed part is known to be defective: nothing shows that it lets no more of them pass"
+        none = f"none of the {defective} parts known to be defective" if defective else "no part known to be defective"
+        reason = f"{none} could be compared: nothing shows that it lets no more of them pass"
     else:
         good = evidence.good.total
         judged = evidence.judged.total

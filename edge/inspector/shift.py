@@ -12,9 +12,11 @@ from edge.core.codes import SCORE_NONE
 from edge.core.dataset import DatasetError
 from edge.core.replay import Missing, MissingPart, Said, Truth, match_truths
 from edge.core.types import Box, Decision
+from edge.inspector.auditing import Progress
 from edge.inspector.evaluation import ANNOTATIONS, read_dataset
 from edge.inspector.subject import chosen_pictures
 from edge.inspector.views import LoadedView
+from edge.ledger.reader import OUTCOMES, counts
 from edge.ledger.shift import parts_since, truths_since
 from edge.spool import SPOOL_FOLDER
 from edge.spool.reader import SpooledImage, read_entry
@@ -77,7 +79,13 @@ class ShiftError(DatasetError):
 
 
 def shift_of_store(
-    store: Path, since_ms: int, until_ms: int, *, recipe: int | None = None, archives: Iterable[Path] = ()
+    store: Path,
+    since_ms: int,
+    until_ms: int,
+    progress: Progress,
+    *,
+    recipe: int | None = None,
+    archives: Iterable[Path] = (),
 ) -> Shift:
     """Read the parts that a station received from one time to before another (Unix ms). Nothing is written.
 
@@ -85,6 +93,7 @@ def shift_of_store(
         store: The store's folder; an inspector may be writing to it.
         since_ms: From when on.
         until_ms: To before when.
+        progress: Shows how far reading has come.
         recipe: The parts of this recipe alone; None for all, which must then be of one.
         archives: Where files of the ledger's archive are that were moved out of the store.
 
@@ -98,7 +107,9 @@ def shift_of_store(
     found: dict[Key, RecordedPart | MissingPart] = {}
     recipes: set[int] = set()
     others = 0
-    for fields in parts_since(store, since_ms, folders):
+    counted = counts(store, since_ms)
+    total = counted["open"] + sum(counted[outcome] for outcome in OUTCOMES)
+    for fields in progress(parts_since(store, since_ms, folders), total, "reading"):
         key, received_at = (fields["sess"], fields["trig"]), fields["received_at"]
         if received_at is not None and fields["part"]:
             named.append((key, fields["part"], received_at))

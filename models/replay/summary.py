@@ -13,7 +13,7 @@ from edge.core.replay import (
     Said,
     count_missing,
 )
-from edge.core.types import Box
+from edge.core.types import Box, Decision
 from models.audit.subject import SubjectView
 
 
@@ -85,6 +85,8 @@ def figures(replay: Replay) -> dict[str, Any]:
             "differing": outcome.table.differing,
             "defective": sum(part.truth == "reject" for part in replay.parts),
             "good": sum(part.truth == "accept" for part in replay.parts),
+            "incumbent_escapes": sum(_escaped(part, part.incumbent) for part in replay.parts),
+            "candidate_escapes": sum(_escaped(part, part.candidate) for part in replay.parts),
             "other_recipes": replay.other_recipes,
         },
         "missing": {**count_missing(replay.missing), "defective": replay.missing_defective},
@@ -94,6 +96,10 @@ def figures(replay: Replay) -> dict[str, Any]:
         "evidence": balance_as_json(outcome.balance),
         "per_part": [_part(part) for part in replay.parts],
     }
+
+
+def _escaped(part: ReplayedPart, said: Said) -> bool:
+    return part.truth == "reject" and said.decision is Decision.ACCEPT
 
 
 def _part(part: ReplayedPart) -> dict[str, Any]:

@@ -30,7 +30,7 @@ class Steps:
     def __init__(self, folder: Path, trained: dict[str, object]) -> None:
         self.names: list[str] = []
         self.published: list[list[str]] = []
-        self.fails = ""
+        self.fails, self.code = "", 1
         self._folder = folder
         self._trained = trained
 
@@ -38,7 +38,7 @@ class Steps:
         program, verb, *rest = command
         self.names.append(verb)
         if verb == self.fails:
-            return 1, ""
+            return self.code, ""
         if verb == "train":
             assert program == "trainer"
             assert rest == ["--out", str(self._folder / "toy-2.lgb"), "--data", "pictures", "--virtual"]
@@ -141,6 +141,14 @@ def test_a_step_that_fails_ends_it(tmp_path: Path, capsys: pytest.CaptureFixture
     assert steps.names[-1] == step
     assert steps.published == []
     assert f"error: exit code 1: {'trainer' if step == 'train' else 'linegate'} {step}" in capsys.readouterr().err
+
+
+def test_what_publishing_refuses_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    steps = Canned(tmp_path, BETTER)
+    steps.fails, steps.code = "publish", 3
+    assert released(tmp_path, tmp_path / "held-out", steps) == 3
+    assert "refused: publishing refused it" in capsys.readouterr().err
+    assert not json.loads((tmp_path / "results" / "release.json").read_text())["published"]
 
 
 def test_a_step_that_prints_nonsense_ends_it(tmp_path: Path) -> None:

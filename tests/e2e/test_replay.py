@@ -137,9 +137,10 @@ def test_nothing_of_a_running_station_is_changed(shift: RecordedShift, bundle: P
 
 
 def test_a_deadline_that_overruled_a_verdict_is_not_compared(shift: RecordedShift, bundle: Path) -> None:
-    shift.add(CANNOT, clean(50), code=Code.DEADLINE)
+    shift.add(CANNOT, clean(50), code=Code.DEADLINE, truth="reject")
     found = told(DAY, "--store", shift.write(), "--bundle", bundle)
     assert (found["counts"]["replayed"], found["counts"]["compared"]) == (13, 12)
+    assert (found["counts"]["incumbent_escapes"], found["counts"]["candidate_escapes"]) == (0, 1)
     assert found["transitions"]["cannot_judge->accept"] == 1
     assert found["evidence"]["errors"]["abstention"]["parts"] == 12
 

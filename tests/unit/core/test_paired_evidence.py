@@ -208,6 +208,19 @@ def test_a_rule_without_meaning_is_refused(name: str, value: float) -> None:
         EvidenceRule(**{name: value})
 
 
+def test_the_simulation_stops_at_the_very_part_at_which_the_evidence_does() -> None:
+    parts, seed = 400, 3
+    drawn = np.random.default_rng(seed).random((1, parts))[0]
+    evidence, stopped = PairedEvidence(), parts + 1
+    for place, one in enumerate(drawn, start=1):
+        pair = (REJECT, ACCEPT) if one < 0.2 else (ACCEPT, REJECT) if one < 0.25 else (REJECT, REJECT)
+        evidence = evidence.with_verdicts(*pair).with_truth(*pair, defective=True)
+        if weigh(evidence, RULE).advice is Advice.STOP:
+            stopped = min(stopped, place)
+    assert stopped <= parts
+    assert stopped_at(0.15, 0.05, rule=RULE, parts=parts, runs=1, seed=seed)[0] == stopped
+
+
 @pytest.mark.parametrize("each", [0.01, 0.1, 0.45])
 def test_an_equal_candidate_is_hardly_ever_stopped(each: float) -> None:
     parts = 2_000
