@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from edge.config.notify import Notifier
+from edge.objects.credentials import find_credentials
+from edge.objects.errors import RemoteError, RemoteFault, StoppedError
+from edge.objects.store import ObjectStore, S3ObjectStore
 from edge.spool.errors import SpoolError
 from edge.spool.reader import days, pictures_of
 from sync.backoff import pause_s
-from sync.errors import RemoteError, RemoteFault, StoppedError
-from sync.settings import SyncSettings, find_credentials
+from sync.settings import SyncSettings
 from sync.state import SyncState, UploadState
-from sync.store import ObjectStore, S3ObjectStore
 from sync.uploader import LocalReadError, Uploader
 
 Connect = Callable[[SyncSettings, Callable[[], bool]], ObjectStore]
@@ -50,7 +51,7 @@ def connect_s3(settings: SyncSettings, go_on: Callable[[], bool]) -> ObjectStore
     Raises:
         RemoteError: there are no keys, or the settings make no address.
     """
-    return S3ObjectStore.connect(settings, find_credentials(), go_on)
+    return S3ObjectStore.connect(settings.place, find_credentials(), go_on)
 
 
 def run(

@@ -8,9 +8,10 @@ from threading import Thread
 
 import pytest
 
-from sync.errors import RemoteError, RemoteFault
-from sync.settings import Credentials, SyncSettings
-from sync.store import S3ObjectStore
+from edge.objects.credentials import Credentials
+from edge.objects.errors import RemoteError, RemoteFault
+from edge.objects.store import S3ObjectStore
+from sync.settings import SyncSettings
 
 KEYS = Credentials(access_key_id="the-access-key", secret_access_key="the-secret-key")
 
@@ -37,7 +38,7 @@ def store(tmp_path: Path) -> Iterator[S3ObjectStore]:
         thread = Thread(target=server.serve_forever)
         thread.start()
         settings = SyncSettings(store=tmp_path, bucket="b", endpoint=f"http://127.0.0.1:{server.server_port}")
-        store = S3ObjectStore.connect(settings, KEYS, lambda: True)
+        store = S3ObjectStore.connect(settings.place, KEYS, lambda: True)
         yield store
         store.close()
         server.shutdown()
