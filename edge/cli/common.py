@@ -15,6 +15,7 @@ import typer
 
 from camera.errors import CameraError
 from deploy.provisioning.errors import ProvisioningError
+from deploy.publishing.errors import PublishingError
 from edge.config import DEFAULT_PATH, ConfigError, FurtherCheck, LoadedConfig, load_config_file, nothing_further
 from edge.core.dataset import DatasetError
 from edge.inspector.build import UnsafeStartError
@@ -22,6 +23,7 @@ from edge.inspector.judging import Roi
 from edge.inspector.views import RecipeError, UnsafeRecipeError
 from edge.ledger import LedgerError
 from edge.line.link import LinkError
+from edge.objects.errors import RemoteError
 from edge.spool.errors import SpoolError
 from models.errors import ModelError
 
@@ -72,7 +74,9 @@ KNOWN_ERRORS = (
     LinkError,
     ModelError,
     ProvisioningError,
+    PublishingError,
     RecipeError,
+    RemoteError,
     SpoolError,
 )
 

@@ -1,6 +1,6 @@
 """The command ``linegate``: every verb, registered."""
 
-from edge.cli import buffer, camera, catalogue, config, ledger, provision
+from edge.cli import buffer, camera, catalogue, config, ledger, provision, publish
 from edge.cli.bench import bench
 from edge.cli.commission import commission
 from edge.cli.demo import demo
@@ -24,6 +24,7 @@ for name, group in (
     ("ledger", ledger.app),
     ("buffer", buffer.app),
     ("provision", provision.app),
+    ("publish", publish.app),
 ):
     app.add_typer(group, name=name)
 
