@@ -16,6 +16,7 @@ import typer
 from camera.errors import CameraError
 from deploy.provisioning.errors import ProvisioningError
 from deploy.publishing.errors import PublishingError
+from deploy.updates.errors import UpdateError
 from edge.config import DEFAULT_PATH, ConfigError, FurtherCheck, LoadedConfig, load_config_file, nothing_further
 from edge.core.dataset import DatasetError
 from edge.inspector.build import UnsafeStartError
@@ -102,6 +103,8 @@ def explained() -> Iterator[None]:
         yield
     except (UnsafeStartError, UnsafeRecipeError) as error:
         fail(f"refused: {error}", Exit.REFUSED)
+    except UpdateError as error:
+        fail(f"{error.refusal}: {error}", Exit.REFUSED if error.refusal.refused else Exit.FAILED)
     except KNOWN_ERRORS as error:
         fail(str(error))
     except OSError as error:

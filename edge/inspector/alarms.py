@@ -25,6 +25,7 @@ class Alarm(StrEnum):
     EARLY = "early"
     LATE = "late"
     ARCHIVE = "archive"
+    UPDATE = "update"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,6 +36,7 @@ from edge.inspector.retained import Retained
 from edge.inspector.station import Identity, Station, offline_state, software_version
 from edge.inspector.timer import TimerTrigger
 from edge.inspector.trigger_counts import TriggerCounts
+from edge.inspector.update_watch import UpdateWatch
 from edge.inspector.verdicts import Author
 from edge.ledger import EpochOpening, Ledger
 from edge.ledger.archiver import Archiver
@@ -74,6 +75,7 @@ class Inspector:
     certificates: CertificateWatch
     archiver: Archiver
     operators: OperatorSocket
+    updates: UpdateWatch
 
 
 def refuse_unsafe(config: Config, sources: Mapping[str, Source]) -> None:
@@ -219,6 +221,7 @@ def _compose(config: Config, opened: _Opened, make_link: Callable[[LinkEvents], 
         probe=lambda: probe(recipes),
     )
     store = config.store
+    updates = UpdateWatch(alarms)
     archiver = Archiver(ledger, store.path, Retention(days=store.ledger_days, events=store.ledger_events))
     return Inspector(
         ledger=ledger,
@@ -235,7 +238,8 @@ def _compose(config: Config, opened: _Opened, make_link: Callable[[LinkEvents], 
         link_alarm=link_alarm,
         certificates=CertificateWatch(_link_settings(config), alarms),
         archiver=archiver,
-        operators=OperatorSocket(store.path, OperatorDesk(ledger, archiver).serve),
+        updates=updates,
+        operators=OperatorSocket(store.path, OperatorDesk(ledger, archiver, updates).serve),
     )
 
 

@@ -54,7 +54,22 @@ class ArchiveRequest(_Request):
     keep_days: Annotated[float, Field(ge=0, le=MAX_DAYS)] | None = None
 
 
-Request = NoteRequest | ArchiveRequest
+class UpdateRequest(_Request):
+    """Tell what became of an attempt to bring a bundle here; ``refusal`` is empty where all is well.
+
+    ``record`` asks to put it on record; without, the alarm alone is renewed or cleared. ``at`` is Unix ms.
+    """
+
+    verb: Literal["update"] = "update"
+    source: Annotated[str, Field(min_length=1, max_length=MAX_SAYS), _Text]
+    refusal: Annotated[str, Field(max_length=40), _Text] = ""
+    bundle: Annotated[str, Field(max_length=100), _Text] = ""
+    text: Annotated[str, Field(max_length=MAX_NOTE), _Text] = ""
+    at: Annotated[int, Field(ge=0, lt=2**53)]
+    record: bool = True
+
+
+Request = NoteRequest | ArchiveRequest | UpdateRequest
 _REQUESTS: Final[TypeAdapter[Request]] = TypeAdapter(Annotated[Request, Field(discriminator="verb")])
 
 

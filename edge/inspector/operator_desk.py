@@ -6,8 +6,9 @@ from typing import Final
 
 from edge.core.events import Operator
 from edge.inspector import clock
-from edge.inspector.operating import ArchiveRequest, NoteRequest, Reply, Request, State
+from edge.inspector.operating import ArchiveRequest, NoteRequest, Reply, Request, State, UpdateRequest
 from edge.inspector.operator_socket import Caller
+from edge.inspector.update_watch import UpdateWatch, recorded_text
 from edge.ledger import Ledger, LedgerError
 from edge.ledger.archiver import Archiver
 
@@ -18,9 +19,10 @@ _LOG: Final = logging.getLogger(__name__)
 class OperatorDesk:
     """Serves the requests of :mod:`edge.inspector.operating`."""
 
-    def __init__(self, ledger: Ledger, archiver: Archiver) -> None:
+    def __init__(self, ledger: Ledger, archiver: Archiver, updates: UpdateWatch) -> None:
         self._ledger = ledger
         self._archiver = archiver
+        self._updates = updates
 
     def serve(self, request: Request, caller: Caller) -> Iterator[Reply]:
         """Do what is asked; yields what is told of it, the last line with how it ended."""
@@ -31,6 +33,10 @@ class OperatorDesk:
                 detail = "what need not stay" if keep_days is None else f"what is older than {keep_days:g} days"
                 refusal = self._recorded(request, caller, detail)
                 yield from self._archive(keep_days) if refusal is None else (refusal,)
+            case UpdateRequest():
+                self._updates.tell(request)  # what warns people comes first, whatever the disk says
+                refusal = self._recorded(request, caller, recorded_text(request)) if request.record else None
+                yield refusal or _done("taken note of")
 
     def _archive(self, keep_days: float | None) -> Iterator[Reply]:
         files = 0
