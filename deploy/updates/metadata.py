@@ -22,14 +22,14 @@ from tuf.api.metadata import Metadata, Root, Signed, Snapshot, Targets, Timestam
 from tuf.ngclient import Updater, UpdaterConfig
 from tuf.ngclient.fetcher import FetcherInterface
 
-from deploy.repository.layout import LARGEST, root_faults, signed_at
+from deploy.repository.layout import LARGEST, signed_at
 from deploy.updates.clock import Moment
 from deploy.updates.errors import Refusal, UpdateError
+from deploy.updates.root import read_root
 from deploy.updates.trust import Trust
 from edge.core.time_floor import raised, reference
 from edge.objects.errors import ObjectMissingError, RemoteError, RemoteFault
 from edge.objects.opening import Reader
-from models.whole_files import read_bounded
 
 _BASE: Final = "repository:/metadata/"
 _SHOWN: Final = 200
@@ -80,7 +80,7 @@ def refresh(trust: Trust, root: Path, reader: Reader, moment: Moment) -> Targets
         UpdateError: the metadata is not trusted, not current, or cannot be read; nothing may be taken.
         StoppedError: given up.
     """
-    bootstrap = _trusted_root(root)
+    bootstrap = read_root(root).to_bytes()
     _raise_floor(trust, moment, None)
     with tempfile.TemporaryDirectory(prefix="linegate-") as name:
         folder = Path(name)
@@ -105,23 +105,6 @@ def refresh(trust: Trust, root: Path, reader: Reader, moment: Moment) -> Targets
     targets = accepted[-1]
     assert isinstance(targets, Targets)
     return targets
-
-
-def _trusted_root(path: Path) -> bytes:
-    advice = "give the station the publisher's root: linegate provision models --root FILE"
-    try:
-        data = read_bounded(path, LARGEST[Root.type])
-    except OSError as error:
-        raise UpdateError(Refusal.UNTRUSTED, f"{path}: cannot be read ({error.strerror or error}): {advice}") from error
-    try:
-        root = Metadata[Root].from_bytes(data)
-        root.signed.verify_delegate(Root.type, root.signed_bytes, root.signatures)
-        faults = list(root_faults(root.signed))
-    except (RepositoryError, SecureSystemsError, ValueError, AttributeError) as error:
-        raise UpdateError(Refusal.UNTRUSTED, f"{path}: is no valid root ({error!s:.200}): {advice}") from error
-    if faults:
-        raise UpdateError(Refusal.UNTRUSTED, f"{path}: this root {'; '.join(faults)}: {advice}")
-    return data
 
 
 def _unpack(files: Mapping[str, str], folder: Path) -> None:

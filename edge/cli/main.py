@@ -1,11 +1,14 @@
 """The command ``linegate``: every verb, registered."""
 
+import typer
+
 from edge.cli import buffer, camera, catalogue, config, ledger, provision, publish
 from edge.cli.bench import bench
 from edge.cli.commission import commission
 from edge.cli.demo import demo
 from edge.cli.evaluate import evaluate
 from edge.cli.inspect import inspect
+from edge.cli.model_install import install
 from edge.cli.plc_sim import plc_sim
 from edge.cli.pod import pod
 from edge.cli.running import new_app, run_app
@@ -27,6 +30,12 @@ for name, group in (
     ("publish", publish.app),
 ):
     app.add_typer(group, name=name)
+
+
+model = typer.Typer(help="Bundles on this station.", no_args_is_help=True)
+model.callback()(lambda: None)
+model.command()(install)
+app.add_typer(model, name="model")
 
 
 def run() -> None:

@@ -21,6 +21,7 @@ from edge.core.wire import NAME_PATTERN
 
 ACTIVE_BUNDLE = "active"
 BUNDLE_SUFFIX: Final = ".lgb"
+DEFAULT_MODELS_ROOT: Final = Path("/etc/linegate/models-root.json")
 SMALLEST_SPOOL: Final = 1_000_000
 """Less than about one picture is a slip, not a limit."""
 
@@ -244,7 +245,7 @@ class Updates(_Table):
             "write https://HOST/PATH, s3://BUCKET/PREFIX or an absolute folder",
         ),
     ]
-    root: AbsolutePath = Path("/etc/linegate/models-root.json")
+    root: AbsolutePath = DEFAULT_MODELS_ROOT
     interval_s: Annotated[int, Field(ge=60, le=604_800)] = 3600
     endpoint: Annotated[str, _written_as(r"https?://.+", "write http://HOST:PORT or https://HOST:PORT")] | None = None
     region: str = "us-east-1"
