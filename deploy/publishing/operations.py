@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from tuf.api.metadata import Metadata, Root, TargetFile, Targets
+from tuf.api.metadata import Metadata, Root, TargetFile, Targets, Timestamp
 
 from deploy.publishing import committing
 from deploy.publishing.ceremony import missing_signatures
@@ -15,7 +15,7 @@ from deploy.publishing.errors import PublishingError, PublishingRefusedError
 from deploy.publishing.gate import check_replay
 from deploy.publishing.keys import Signers
 from deploy.publishing.state import JSON, EmptyRepositoryError, RepositoryState, read_roots, read_state
-from deploy.repository.layout import POINTER, metadata_key, read_object, root_faults, target_key
+from deploy.repository.layout import LARGEST, POINTER, metadata_key, read_object, root_faults, target_key
 from deploy.repository.offer import Offer
 from edge.objects.errors import ObjectMissingError
 from edge.objects.opening import Writer
@@ -59,14 +59,10 @@ def initialise(writer: Writer, root: Metadata[Root], publisher: Publisher, *, de
         faults.append(f"is version {root.signed.version}, a repository begins with 1")
     if faults:
         raise PublishingRefusedError(f"this root {'; '.join(faults)}")
-    try:
-        read_object(writer, POINTER, 1 << 20)
-    except ObjectMissingError:
-        pass
-    else:
-        raise PublishingRefusedError("there is a repository already, and it is left as it is")
+    _refuse_existing(writer)
     committing.create_same(writer, metadata_key(Root.type, 1), root.to_bytes(), JSON)
     committing.settle(writer, root)
+    _refuse_existing(writer)
     targets = Targets(version=1, targets={})
     if demand_replay:
         targets.unrecognized_fields[_DEMANDS_REPLAY] = True
@@ -173,6 +169,14 @@ def load(writer: Writer) -> RepositoryState:
     root = _roots(writer)[-1]
     committing.settle(writer, root)
     return read_state(writer, root)
+
+
+def _refuse_existing(writer: Writer) -> None:
+    try:
+        read_object(writer, POINTER, LARGEST[Timestamp.type])
+    except ObjectMissingError:
+        return
+    raise PublishingRefusedError("there is a repository already, and it is left as it is")
 
 
 def _roots(writer: Writer) -> list[Metadata[Root]]:

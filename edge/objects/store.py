@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import re
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Protocol, Self, TypeVar
@@ -114,10 +114,18 @@ class RemoteReader:
         def until() -> float:
             return began + PATIENCE_S + (received + _CHUNK) / SLOWEST
 
+        async def begin() -> AsyncIterator[bytes]:
+            found = await get_async(self._store, key)
+            return aiter(found.stream(min_chunk_size=_CHUNK))
+
+        async def go_on(pieces: AsyncIterator[bytes]) -> bytes | None:
+            return await anext(pieces, None)
+
         try:
-            found = self._run(get_async(self._store, key), until())
-            pieces = aiter(found.stream(min_chunk_size=_CHUNK))
-            while (piece := self._run(anext(pieces, None), until())) is not None:
+            pieces = self._run(begin(), until())
+            while (piece := self._run(go_on(pieces), until())) is not None:
+                if not self._go_on():
+                    raise StoppedError  # noqa: TRY301 -- one place cleans up
                 received += len(piece)
                 yield bytes(piece)
         except (StoppedError, GeneratorExit):
@@ -162,8 +170,11 @@ class HttpObjects(RemoteReader):
             if address.ca is not None:
                 options["root_certificate"] = address.ca.read_bytes()
             store = HTTPStore(address.url, client_options=options, retry_config=_no_retries())
+        except OSError as error:
+            reason = f"{address.ca}: cannot be read ({error.strerror or error}): correct updates.ca"
+            raise RemoteError(RemoteFault.REFUSED, reason) from error
         except Exception as error:
-            raise _explained(error, str(address.ca or address.url)) from error
+            raise _remote_error(error, str(address.ca or address.url)) from error
         return cls(store, go_on)
 
 
@@ -188,7 +199,7 @@ class S3ObjectStore(RemoteReader):
                 retry_config=_no_retries(),
             )
         except Exception as error:
-            raise _explained(error, place.bucket) from error
+            raise _remote_error(error, place.bucket) from error
         return cls(store, go_on)
 
     def create(self, key: str, data: bytes, content_type: str) -> None:
