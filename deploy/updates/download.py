@@ -12,7 +12,7 @@ from typing import Final
 from deploy.repository.layout import target_key
 from deploy.repository.offer import Offer
 from deploy.updates.errors import Refusal, UpdateError
-from deploy.updates.trust import disk_error, make_folder, write
+from deploy.updates.trust import disk_error, make_folder, sweep, write
 from deploy.updates.values import Fetched
 from edge.objects.errors import ObjectMissingError, RemoteError
 from edge.objects.opening import Reader
@@ -25,7 +25,6 @@ RESERVE: Final = 64 << 20
 """Bytes that stay free: an update must never be what fills the disk under the ledger."""
 
 _FOLDER: Final = ("models", "incoming")
-_PART: Final = ".part"
 _FILE_MODE: Final = 0o640
 
 
@@ -107,8 +106,7 @@ def _incoming(store: Path, owner: tuple[int, int] | None) -> Path:
     for name in _FOLDER:
         folder /= name
         make_folder(folder, owner)
-    for left in folder.glob(f".*{_PART}"):  # by a process that died: who holds the trust is alone here
-        left.unlink(missing_ok=True)
+    sweep(folder)
     return folder
 
 
@@ -196,7 +194,7 @@ def _tell(fetched: Fetched, owner: tuple[int, int] | None) -> None:
 @contextmanager
 def _staged(folder: Path, name: str, owner: tuple[int, int] | None) -> Iterator[Path]:
     """Yield an empty file that is gone when the block ends, unless it was given another name."""
-    part = folder / f".{name}{_PART}"
+    part = folder / f".{name}.part"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     try:
         descriptor = os.open(part, flags, _FILE_MODE)

@@ -27,6 +27,7 @@ _FOLDER_MODE: Final = 0o750
 _UNTOLD: Final = 50
 """Reports that wait for an inspector which does not run; the oldest ones go."""
 
+_HALF_WRITTEN: Final = (".*.tmp", ".*.part")
 _DELIVERED: Final = 1_000
 
 
@@ -124,6 +125,8 @@ def opened(store: Path) -> Iterator[Trust]:
         os.close(lock)
         raise UpdateError(Refusal.BUSY, f"{folder}: another update is under way: try again when it is done") from error
     try:
+        with suppress(OSError):
+            sweep(folder)
         yield Trust(folder, owner, _read(folder / FILE))
     finally:
         os.close(lock)
@@ -148,6 +151,13 @@ def make_folder(folder: Path, owner: tuple[int, int] | None) -> None:
         if owner is not None:
             os.chown(folder, *owner)
         sync_folder(folder.parent)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what a process that died left half written: who holds the memory is alone. Raises :class:`OSError`."""
+    for pattern in _HALF_WRITTEN:
+        for left in folder.glob(pattern):
+            left.unlink(missing_ok=True)
 
 
 def write(path: Path, data: bytes, *, owner: tuple[int, int] | None, mode: int) -> None:
