@@ -12,17 +12,19 @@ _LARGEST: Final = 256 << 20
 
 
 class _Replay(BaseModel):
-    """The part of ``linegate replay --json`` that decides."""
+    """The part of what ``linegate replay --json`` prints that decides; ``bundle`` is null where views have several."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
 
-    bundle: str
+    bundle: str | None
     releasable: bool
     reason: str = ""
+    other_limits: bool = False
 
 
 def check_replay(path: Path, bundle_sha256: str) -> None:
-    """Check that a replay's result was made with this very bundle, and says that it may be released.
+    """Check that a replay's result was made with this very bundle, and says that it may be released
+    as it is.
 
     Raises:
         PublishingError: the file is no such result.
@@ -35,6 +37,9 @@ def check_replay(path: Path, bundle_sha256: str) -> None:
     except ValidationError as error:
         raise PublishingError(f"{path}: is no result of 'linegate replay --json'") from error
     if found.bundle != bundle_sha256:
-        raise PublishingRefusedError(f"{path}: is of another bundle ({found.bundle[:16]}, not {bundle_sha256[:16]})")
+        other = "several bundles" if found.bundle is None else f"another bundle, {found.bundle[:16]}"
+        raise PublishingRefusedError(f"{path}: is of {other}; this one is {bundle_sha256[:16]}: replay it")
+    if found.other_limits:
+        raise PublishingRefusedError(f"{path}: tried other limits than the bundle's own: replay it without them")
     if not found.releasable:
         raise PublishingRefusedError(f"{path}: the replay says no: {found.reason or 'it gives no reason'}")

@@ -16,7 +16,7 @@ from deploy.active import bundle_path
 from edge.config import ACTIVE_BUNDLE, Finding
 from edge.config.faults import tables
 from edge.config.rules import TLS_KEYS
-from edge.config.schema import DEFAULT_MODELS_ROOT, absolute_path_fault
+from edge.config.schema import absolute_path_fault
 from edge.inspector.presence import watchable
 from edge.line.link import LinkError
 from edge.line.settings import LinkSettings, check
@@ -39,20 +39,10 @@ def missing_or_unusable(raw: dict[str, Any]) -> Iterator[Finding]:
         for place, view in tables(recipe, "views"):
             for key, text in _view_faults(view):
                 yield ("recipe", index, "views", place, key), text
-    if isinstance(raw.get("updates"), dict):
-        yield from _update_faults(raw["updates"])
     if isinstance(raw.get("line"), dict):
         yield from _line_faults(raw["line"])
         if raw["line"].get("trigger") == "presence":
             yield from _unwatchable(raw)
-
-
-def _update_faults(updates: dict[str, Any]) -> Iterator[Finding]:
-    for key, default in (("root", str(DEFAULT_MODELS_ROOT)), ("ca", None)):
-        text = updates.get(key, default)
-        if isinstance(text, str) and absolute_path_fault(Path(text)) is None and not Path(text).is_file():
-            advice = ": linegate provision models puts the publisher's root there" if key == "root" else ""
-            yield ("updates", key), f"{text} is not there{advice}"
 
 
 def _source_faults(text: str) -> Iterator[str]:

@@ -322,6 +322,10 @@ def test_a_replay_that_says_no_publishes_nothing(factory: Factory, tmp_path: Pat
         factory.add(replay=no)
     with pytest.raises(PublishingRefusedError, match="another bundle"):
         factory.add(replay=replay(tmp_path, bundle="0" * 64, releasable=True))
+    with pytest.raises(PublishingRefusedError, match="several bundles"):
+        factory.add(replay=replay(tmp_path, bundle=None, releasable=True))
+    with pytest.raises(PublishingRefusedError, match="other limits"):
+        factory.add(replay=replay(tmp_path, bundle=digest, releasable=True, other_limits=True))
     with pytest.raises(PublishingError, match="no result"):
         factory.add(replay=replay(tmp_path, bundle=digest, releasable="yes"))
     assert offered(factory) == {}
@@ -378,3 +382,18 @@ def test_what_a_station_is_told_of_an_unfinished_rotation(factory: Factory, tmp_
     station.now += dt.timedelta(hours=1)
     assert station.look() is not None
     shutil.rmtree(factory.work)
+
+
+def test_a_root_that_has_ended_blocks_until_the_same_keys_sign_the_next(tmp_path: Path) -> None:
+    factory = Factory(tmp_path, begin=False)
+    factory.root = make_root(factory.keys, days=100)
+    operations.initialise(factory.writer, factory.root, factory.publisher, demand_replay=False)
+    factory.add()
+    station = make_station(tmp_path, factory)
+    factory.now = station.now = START + 150 * DAY
+    operations.refresh(factory.writer, factory.publisher)
+    with pytest.raises(UpdateError, match="root ended"):
+        station.look()
+    root = make_root({}, factory.root, factory.keys["root"][1:], now=factory.now)
+    operations.rotate(factory.writer, root, factory.publisher)
+    assert station.look() is not None
