@@ -23,8 +23,7 @@ class _Replay(BaseModel):
 
 
 def check_replay(path: Path, bundle_sha256: str) -> None:
-    """Check that a replay's result was made with this very bundle, and says that it may be released
-    as it is.
+    """Check that a replay's result was made with this very bundle, and that it may be released.
 
     Raises:
         PublishingError: the file is no such result.

@@ -1,5 +1,6 @@
 """A real web server for a folder, on a loopback port, that can be told to misbehave."""
 
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from edge.objects.place import WebAddress
+from tests.support.certificates import Pair
 
 Misbehave = Callable[[SimpleHTTPRequestHandler], bool]
 """Answers a request in its own way and says True, or leaves it to the server."""
@@ -17,13 +19,19 @@ Misbehave = Callable[[SimpleHTTPRequestHandler], bool]
 class WebServer:
     """Serves a folder; ``misbehave`` is asked first."""
 
-    def __init__(self, folder: Path, misbehave: Misbehave | None = None) -> None:
+    def __init__(self, folder: Path, misbehave: Misbehave | None = None, certificate: Pair | None = None) -> None:
         self.requests: list[str] = []
         self.misbehave = misbehave
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, self, folder))
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self.url = f"{'https' if certificate else 'http'}://127.0.0.1:{self._server.server_port}"
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate.cert, certificate.key)
+            self._server.socket = context.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
 
     @property
     def place(self) -> WebAddress:

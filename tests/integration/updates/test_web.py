@@ -11,6 +11,7 @@ from deploy.updates.errors import Refusal, UpdateError
 from edge.objects import store
 from edge.objects.errors import StoppedError
 from edge.objects.place import WebAddress
+from tests.support.certificates import Authority
 from tests.support.repositories import Factory, StationClient, make_station
 from tests.support.web import Misbehave, WebServer, break_off, drip, pour
 
@@ -133,3 +134,17 @@ def test_an_authority_s_file_that_is_not_there_is_named(scene: Scene, tmp_path: 
     error = scene.refused()
     assert error.refusal is Refusal.UNREACHABLE
     assert "no.pem" in str(error)
+
+
+def test_https_is_taken_with_the_plant_s_own_authority_and_refused_without(tmp_path: Path) -> None:
+    authority = Authority(tmp_path, "plant")
+    pair = authority.issue("web", address="127.0.0.1")
+    factory = Factory(tmp_path)
+    factory.add()
+    with WebServer(factory.place, certificate=pair) as web:
+        station = make_station(tmp_path, factory, WebAddress(url=web.url))
+        with pytest.raises(UpdateError) as caught:
+            station.look()
+        assert caught.value.refusal is Refusal.UNREACHABLE
+        station.place = WebAddress(url=web.url, ca=authority.ca)
+        assert station.look() is not None
