@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from tuf.api.metadata import TargetFile
 
 from edge.core.rollout_share import EVERYBODY
@@ -15,8 +15,19 @@ _FILE: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,31}-[1-9]\d{0,5}\.lgb")
 _LEADING_NUMBERS: Final = re.compile(SOFTWARE_PATTERN)
 
 
+def is_plain(text: str) -> bool:
+    """Return whether a terminal can show a text without being told to do something else."""
+    return all(letter.isprintable() or letter == "\n" for letter in text)
+
+
 class OfferError(ValueError):
     """An entry of the repository that this software does not understand; the message says why."""
+
+
+def _plain(text: str) -> str:
+    if is_plain(text):
+        return text
+    raise ValueError("holds a control character")
 
 
 class _Custom(BaseModel):
@@ -29,7 +40,7 @@ class _Custom(BaseModel):
     version: Annotated[int, Field(ge=1, le=999_999)]
     product: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
     minimum_software: Annotated[str, Field(pattern=f"^{SOFTWARE_PATTERN}$")]
-    notes: Annotated[str, Field(max_length=MAX_NOTES)] = ""
+    notes: Annotated[str, Field(max_length=MAX_NOTES), AfterValidator(_plain)] = ""
     share_permille: Annotated[int, Field(ge=0, le=EVERYBODY)]
 
 

@@ -16,7 +16,7 @@ from deploy.publishing.committing import LEAST_TIMESTAMP_DAYS, TIMESTAMP_DAYS
 from deploy.publishing.describe import RepositoryStatus, RoleStatus, describe
 from deploy.publishing.errors import PublishingRefusedError
 from deploy.publishing.operations import Addition, Publisher
-from deploy.repository.offer import MAX_NOTES, SOFTWARE_PATTERN, Offer
+from deploy.repository.offer import MAX_NOTES, SOFTWARE_PATTERN, Offer, is_plain
 from edge.cli.common import Exit, JsonOption, explained, fail
 from edge.core.rollout_share import EVERYBODY
 from edge.objects.opening import Writer, open_reader, open_writer
@@ -163,7 +163,7 @@ def add(
     region: RegionOption = UNITED_STATES,
 ) -> None:
     """Publish a bundle for a share of the stations."""
-    if len(notes) > MAX_NOTES or not all(letter.isprintable() or letter == "\n" for letter in notes):
+    if len(notes) > MAX_NOTES or not is_plain(notes):
         fail(f"--notes: plain text of {MAX_NOTES} characters at most", Exit.USAGE)
     _check_version(minimum_software)
     addition = Addition(

@@ -50,9 +50,9 @@ _FAULTS: Final = {
     "ExpiredToken": (RemoteFault.CREDENTIALS, "the session token has expired: give new keys"),
     "InvalidToken": (RemoteFault.CREDENTIALS, "the session token is invalid: give new keys"),
     "AccessDenied": (RemoteFault.DENIED, "allow these keys s3:PutObject and s3:GetObject below the prefix"),
-    "NoSuchBucket": (RemoteFault.BUCKET_MISSING, "create the bucket, or correct sync.bucket"),
-    "PermanentRedirect": (RemoteFault.REFUSED, "correct sync.region"),
-    "AuthorizationHeaderMalformed": (RemoteFault.REFUSED, "correct sync.region"),
+    "NoSuchBucket": (RemoteFault.BUCKET_MISSING, "create the bucket, or correct its name"),
+    "PermanentRedirect": (RemoteFault.REFUSED, "correct the region"),
+    "AuthorizationHeaderMalformed": (RemoteFault.REFUSED, "correct the region"),
     "NotImplemented": (RemoteFault.REFUSED, "this store lacks conditional writes (If-None-Match): use one that has"),
 }
 

@@ -111,6 +111,7 @@ def test_what_is_refused_exits_with_three_and_says_what_to_do(walk: Walk) -> Non
     assert "not on offer" in walk.run("linegate model install /srv/models --bundle phones-9", code=1)
     assert "is no repository" in walk.run("linegate model install /media/stick", code=1)
     assert "no place" in walk.run("linegate model install ftp://host/x", code=2)
+    assert "is no valid root" in walk.run("linegate provision models --root password --out x.json", code=3)
     (walk.folder / "srv/models/metadata/timestamp.json").write_text("{}")
     assert "error: tampered: " in walk.run("linegate model install /srv/models", code=3)
     (walk.folder / "etc/linegate/models-root.json").unlink()
