@@ -17,13 +17,20 @@ BYTES_MAX: Final = 65_536
 class Provenance(BaseModel):
     """What is told of an incoming bundle. ``sha256`` is the file's, as its signed metadata says.
 
-    ``source`` says in words where it came from; further keys are the fetcher's own and stay in its file.
+    ``source`` says in words where it came from, ``signed`` whether anybody vouches for it; further keys are the
+    fetcher's own and stay in its file.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     sha256: Sha256
     source: Annotated[str, Field(max_length=500)] = ""
+    signed: bool = True
+
+    @property
+    def origin(self) -> str:
+        """Where it came from, as it is told and recorded."""
+        return self.source if self.signed else f"{self.source}, UNSIGNED"
 
 
 def provenance_path(bundle: Path) -> Path:

@@ -244,7 +244,7 @@ def _slot(bundle: Bundle, provenance: Provenance, by: By) -> Slot:
         product=manifest.product,
         stage=Stage.STAGED,
         since=by.at,
-        origin=provenance.source,
+        origin=provenance.origin,
     )
 
 

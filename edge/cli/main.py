@@ -1,11 +1,12 @@
 """The command ``linegate``: every verb, registered."""
 
-from edge.cli import buffer, camera, catalogue, config, ledger, model, provision
+from edge.cli import buffer, camera, catalogue, config, ledger, model, provision, publish
 from edge.cli.bench import bench
 from edge.cli.commission import commission
 from edge.cli.demo import demo
 from edge.cli.evaluate import evaluate
 from edge.cli.inspect import inspect
+from edge.cli.model_install import install
 from edge.cli.plc_sim import plc_sim
 from edge.cli.pod import pod
 from edge.cli.replay import replay
@@ -26,8 +27,12 @@ for name, group in (
     ("model", model.app),
     ("buffer", buffer.app),
     ("provision", provision.app),
+    ("publish", publish.app),
 ):
     app.add_typer(group, name=name)
+
+
+model.app.command()(install)
 
 
 def run() -> None:

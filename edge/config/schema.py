@@ -21,6 +21,7 @@ from edge.core.wire import NAME_PATTERN
 
 ACTIVE_BUNDLE = "active"
 BUNDLE_SUFFIX: Final = ".lgb"
+DEFAULT_MODELS_ROOT: Final = Path("/etc/linegate/models-root.json")
 SMALLEST_SPOOL: Final = 1_000_000
 """Less than about one picture is a slip, not a limit."""
 
@@ -259,6 +260,26 @@ class Sync(_Table):
     region: str = "us-east-1"
 
 
+class Updates(_Table):
+    """``[updates]``: where signed bundles come from, and the root that vouches for them.
+
+    ``endpoint`` and ``region`` are those of an S3 source; ``ca`` adds authorities to those that the system trusts.
+    """
+
+    source: Annotated[
+        str,
+        _written_as(
+            r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w.!*'()/-]*)?|https?://[^\s?#]+|/[^\x00-\x1f]*",
+            "write https://HOST/PATH, s3://BUCKET/PREFIX or an absolute folder",
+        ),
+    ]
+    root: AbsolutePath = DEFAULT_MODELS_ROOT
+    interval_s: Annotated[int, Field(ge=60, le=604_800)] = 3600
+    endpoint: Annotated[str, _written_as(r"https?://.+", "write http://HOST:PORT or https://HOST:PORT")] | None = None
+    region: str = "us-east-1"
+    ca: AbsolutePath | None = None
+
+
 class Hmi(_Table):
     """``[hmi]``: where the web page listens."""
 
@@ -275,6 +296,7 @@ class Config(_Table):
     store: Store = Store()
     models: Models = Models()
     sync: Sync | None = None
+    updates: Updates | None = None
     hmi: Hmi | None = None
 
     @property

@@ -29,6 +29,7 @@ class Alarm(StrEnum):
     ROLLED = "rolled"
     RATES = "rates"
     BUNDLES = "bundles"
+    UPDATE = "update"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

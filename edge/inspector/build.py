@@ -46,6 +46,7 @@ from edge.inspector.timer import TimerTrigger
 from edge.inspector.trial.candidate import Candidate, CandidateProcess
 from edge.inspector.trial.protocol import Order
 from edge.inspector.trigger_counts import TriggerCounts
+from edge.inspector.update_watch import UpdateWatch
 from edge.inspector.verdicts import Author
 from edge.ledger import EpochOpening, Ledger
 from edge.ledger.archiver import Archiver
@@ -86,6 +87,7 @@ class Inspector:
     archiver: Archiver
     operators: OperatorSocket
     models: ModelWatch
+    updates: UpdateWatch
 
 
 def refuse_unsafe(config: Config, sources: Mapping[str, Source]) -> None:
@@ -267,6 +269,7 @@ def _compose(config: Config, opened: _Opened, adapters: Adapters, make_link: Cal
         second=models.service,
     )
     store = config.store
+    updates = UpdateWatch(alarms)
     archiver = Archiver(ledger, store.path, Retention(days=store.ledger_days, events=store.ledger_events))
     return Inspector(
         ledger=ledger,
@@ -283,7 +286,8 @@ def _compose(config: Config, opened: _Opened, adapters: Adapters, make_link: Cal
         link_alarm=link_alarm,
         certificates=CertificateWatch(_link_settings(config), alarms),
         archiver=archiver,
-        operators=OperatorSocket(store.path, OperatorDesk(ledger, archiver, models.service).serve),
+        updates=updates,
+        operators=OperatorSocket(store.path, OperatorDesk(ledger, archiver, updates, models.service).serve),
         models=models,
     )
 

@@ -109,6 +109,7 @@ def _supervise(inspector: Inspector, stopping: threading.Event, notifier: Notifi
         inspector.audit.look(clock.now())
         inspector.link_alarm.connection(inspector.link.trouble)
         inspector.certificates.look()
+        inspector.updates.look()
         for alarm, refusals in commands.items():
             if refusals.ended():
                 inspector.alarms.clear(alarm, clock.now())

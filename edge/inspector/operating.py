@@ -66,7 +66,22 @@ class ModelRequest(_Request):
     reason: Annotated[str, Field(max_length=MAX_REASON), _Text] = ""
 
 
-Request = NoteRequest | ArchiveRequest | ModelRequest
+class UpdateRequest(_Request):
+    """Tell what became of an attempt to bring a bundle here; ``refusal`` is empty where all is well.
+
+    ``record`` asks to put it on record; without, the alarm alone is renewed or cleared. ``at`` is Unix ms.
+    """
+
+    verb: Literal["update"] = "update"
+    source: Annotated[str, Field(min_length=1, max_length=MAX_SAYS), _Text]
+    refusal: Annotated[str, Field(max_length=40), _Text] = ""
+    bundle: Annotated[str, Field(max_length=100), _Text] = ""
+    text: Annotated[str, Field(max_length=MAX_NOTE), _Text] = ""
+    at: Annotated[int, Field(ge=0, lt=2**53)]
+    record: bool = True
+
+
+Request = NoteRequest | ArchiveRequest | UpdateRequest | ModelRequest
 _REQUESTS: Final[TypeAdapter[Request]] = TypeAdapter(Annotated[Request, Field(discriminator="verb")])
 
 

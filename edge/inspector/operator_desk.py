@@ -6,10 +6,19 @@ from typing import Final
 
 from edge.core.events import Operator
 from edge.inspector import clock
-from edge.inspector.operating import ArchiveRequest, ModelRequest, NoteRequest, Reply, Request, State
+from edge.inspector.operating import (
+    ArchiveRequest,
+    ModelRequest,
+    NoteRequest,
+    Reply,
+    Request,
+    State,
+    UpdateRequest,
+)
 from edge.inspector.operator_socket import Caller
 from edge.inspector.service.errors import ModelMoveError, ModelRefusedError
 from edge.inspector.service.service import ModelService
+from edge.inspector.update_watch import UpdateWatch, recorded_text
 from edge.ledger import Ledger, LedgerError
 from edge.ledger.archiver import Archiver
 
@@ -20,9 +29,10 @@ _LOG: Final = logging.getLogger(__name__)
 class OperatorDesk:
     """Serves the requests of :mod:`edge.inspector.operating`."""
 
-    def __init__(self, ledger: Ledger, archiver: Archiver, models: ModelService) -> None:
+    def __init__(self, ledger: Ledger, archiver: Archiver, updates: UpdateWatch, models: ModelService) -> None:
         self._ledger = ledger
         self._archiver = archiver
+        self._updates = updates
         self._models = models
 
     def serve(self, request: Request, caller: Caller) -> Iterator[Reply]:
@@ -37,6 +47,10 @@ class OperatorDesk:
             case ModelRequest():
                 refusal = self._recorded(request, caller, _wanted(request), action=f"model {request.action}")
                 yield from self._move(request, caller) if refusal is None else (refusal,)
+            case UpdateRequest():
+                self._updates.tell(request)  # what warns people comes first, whatever the disk says
+                refusal = self._recorded(request, caller, recorded_text(request)) if request.record else None
+                yield refusal or _done("taken note of")
 
     def _archive(self, keep_days: float | None) -> Iterator[Reply]:
         files = 0
