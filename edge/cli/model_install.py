@@ -51,16 +51,14 @@ def install(
 
 def _stage(store: Path, fetched: Fetched) -> str:
     """Have the running station take the bundle in now; it does so by itself too. Return what came of it."""
-    lines = []
     try:
-        for reply in ask(store, ModelRequest(action="install", says=says())):
-            lines.append(reply.text)
+        lines = [reply.text for reply in ask(store, ModelRequest(action="install", says=says()))]
     except OperatingError:
         return f"the station takes it in at its next start; then: linegate model verify {fetched.bundle}"
     told = [line for line in lines if fetched.bundle in line]
-    if any(slot.sha256 == fetched.sha256 for slot in read_slots(store).bundles):
-        return told[-1] if told else f"{fetched.bundle} is staged; next is linegate model verify {fetched.bundle}"
-    fail(told[-1] if told else lines[-1], Exit.REFUSED)
+    if all(slot.sha256 != fetched.sha256 for slot in read_slots(store).bundles):
+        fail(told[-1] if told else lines[-1], Exit.REFUSED)
+    return told[-1] if told else f"{fetched.bundle} is staged; next is linegate model verify {fetched.bundle}"
 
 
 def _fetch(loaded: LoadedConfig, source: str | None, bundle: str | None) -> Fetched | None:

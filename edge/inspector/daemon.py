@@ -24,6 +24,7 @@ HELD_LOG_BYTES: Final = 256_000_000
 
 COMMAND_ALARM_S: Final = 60.0
 FINISH_S: Final = 5.0
+STOPPED: Final = "stopped"
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -43,7 +44,7 @@ def run(loaded: LoadedConfig, stopping: threading.Event, adapters: Adapters | No
     notifier = Notifier.from_environment()
     with ExitStack() as stack:
         inspector = build(loaded, stack, adapters or Adapters())
-        ending = "stopped"
+        ending = STOPPED
         # What is loaded now lives as long as the process: the collector need not walk it while a part waits.
         gc.collect()
         gc.freeze()
@@ -58,7 +59,7 @@ def run(loaded: LoadedConfig, stopping: threading.Event, adapters: Adapters | No
             raise
         finally:
             notifier.stopping()
-            _stop(inspector, reason=ending)
+            _stop(inspector, reason=ending, clean=ending == STOPPED)
 
 
 def _start(inspector: Inspector) -> None:
@@ -73,8 +74,8 @@ def _start(inspector: Inspector) -> None:
     inspector.operators.start()
 
 
-def _stop(inspector: Inspector, *, reason: str) -> None:
-    """Stop in reverse; the guard answers until no trigger can arrive any more."""
+def _stop(inspector: Inspector, *, reason: str, clean: bool) -> None:
+    """Stop in reverse; the guard answers until no trigger can arrive any more. An end that is not ``clean`` is told."""
     inspector.station.stopping = True
     if inspector.own_trigger:
         inspector.own_trigger.stop()
@@ -86,7 +87,7 @@ def _stop(inspector: Inspector, *, reason: str) -> None:
     inspector.guard.stop()
     inspector.keeping.close(FINISH_S)
     inspector.operators.stop()
-    inspector.models.stop()
+    inspector.models.stop(clean=clean)
     inspector.archiver.stop()
     ending = reason if finished else f"{reason}; the part in hand was given up"
     inspector.ledger.close(ending, clock.now(), dict(inspector.reception.counts))

@@ -115,7 +115,7 @@ class RunningStation:
     """The daemon in a thread, on ``store``; use as a context manager.
 
     ``judges`` are the stand-ins of bundles by ``NAME-VERSION``, ``judge`` that of every other one; ``settings`` is
-    added to the configuration.
+    added to the configuration; without ``waits`` it need not become ready.
     """
 
     store: Path
@@ -128,6 +128,7 @@ class RunningStation:
     sources: Mapping[str, Source] | None = None
     judges: Mapping[str, StandInJudge] = field(default_factory=dict)
     settings: str = ""
+    waits: bool = True
     self_test: Callable[..., SelfTest] = passed
     candidate: Callable[[Order], Candidate] = CandidateProcess
 
@@ -167,7 +168,10 @@ class RunningStation:
     def __enter__(self) -> Self:
         self.witness.open()
         self._thread.start()
-        wait_until(lambda: self.failure or self.ready(), what="a ready heartbeat")
+        if self.waits:
+            wait_until(lambda: self.failure or self.ready(), what="a ready heartbeat")
+        else:
+            wait_until(self.heartbeats, what="a heartbeat")
         return self
 
     def __exit__(self, *_exception: object) -> None:

@@ -72,12 +72,13 @@ class ModelService:
         self._tell_of_last()
         self._mark()
 
-    def stop(self) -> None:
+    def stop(self, *, clean: bool) -> None:
         """End the trial's process; its state stays, and goes on with the next start."""
         trial = self._trial
         if trial is not None:
             trial.stop()
-        self._parts.store.unmark()
+        if clean:
+            self._parts.store.unmark()
 
     @property
     def slots(self) -> Slots:
@@ -270,6 +271,17 @@ class ModelService:
                 self._fell(trial, f"it does not come up again: {error}")
             else:
                 self._trial = trial
+
+    def keep_ready(self) -> None:
+        """Load the bundle to go back to, in the pauses of the line, so that going back needs no time."""
+        with self._waiting("loading the previous bundle"):
+            slots = self.slots
+            if self._before is not None or (slots.previous is None and slots.shipped is not Stage.PREVIOUS):
+                return
+            try:
+                self._before = self._workshop.loaded(slots.previous, gently=True)
+            except ModelMoveError as error:
+                _LOG.error("the bundle to go back to is not ready: %s", error)
 
     def withdraw(self, trial: Trial, reason: str) -> bool:
         """Take a candidate back that must not go on; False where that has to be tried again."""

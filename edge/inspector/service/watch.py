@@ -40,13 +40,14 @@ class ModelWatch:
         """Begin; a trial that went on before goes on."""
         self.service.start()
         self._errands.put(self.service.resume)
+        self._errands.put(self.service.keep_ready)
         self._thread.start()
 
-    def stop(self) -> None:
-        """End; a trial's state stays for the next start."""
+    def stop(self, *, clean: bool) -> None:
+        """End; a trial's state stays for the next start, and so does the mark of an end that is not ``clean``."""
         self._stopping.set()
         self._errands.put(_nothing)
-        self.service.stop()
+        self.service.stop(clean=clean)
         self._thread.join(STOP_S)
 
     def errand(self, errand: Callable[[], object]) -> None:

@@ -15,6 +15,8 @@ from edge.core import wire
 from edge.core.codes import Code
 from edge.core.slots import By, Stage, is_canary_part, shadow
 from edge.core.types import Decision
+from edge.inspector import daemon as daemon_module
+from edge.inspector.daemon import HangError
 from edge.inspector.operating import State
 from edge.inspector.selftest import SelfTest
 from edge.inspector.service import service as service_module
@@ -459,6 +461,41 @@ def test_a_bundle_with_which_the_station_ends_badly_twice_is_taken_back(tmp_path
         with running(tmp_path) as station:
             assert stage_of(station, "toy-3") == stage
             assert station.inspect(1 if stage == "active" else 2).dec is Decision.ACCEPT
+
+
+def test_a_hang_counts_against_the_bundle_with_which_the_station_hung(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bring(tmp_path)
+    going_on = threading.Event()
+    hanging = StandInJudge()
+    with running(tmp_path, judges={"toy-3": hanging}) as station:
+        on_trial(station, "toy-3", share=1.0)
+        done(station, "promote", "toy-3")
+        hanging.behave = lambda: going_on.wait(60) or None
+        monkeypatch.setattr(daemon_module, "HANG_NS", 1_500_000_000)
+        monkeypatch.setattr(daemon_module, "FINISH_S", 0.1)
+        station.send_trigger(1)
+        wait_until(lambda: station.failure is not None, 30.0, what="the end of a station that hangs")
+        monkeypatch.undo()
+        going_on.set()
+    assert isinstance(station.failure, HangError)
+    with running(tmp_path, judges={"toy-3": StandInJudge()}) as station:
+        assert station.inspect(2).dec is Decision.ACCEPT
+    assert [slot.crashes for slot in read_slots(tmp_path).bundles] == [1]
+
+
+def test_the_wrong_product_accepts_nothing_until_a_bundle_for_it_is_active(tmp_path: Path) -> None:
+    bring(tmp_path, product="tile")
+    with RunningStation(
+        tmp_path, steps=pictures(MANY), candidate=Candidates(), settings='[models]\nproduct = "tile"\n', waits=False
+    ) as station:
+        wait_until(lambda: "'tile'" in station.alarm("golden"), what="the alarm")
+        assert not station.ready()
+        on_trial(station, "toy-3", share=1.0)
+        done(station, "promote", "toy-3")
+        wait_until(station.ready, what="a ready station")
+        assert station.inspect(1).dec is Decision.ACCEPT
 
 
 def test_a_power_cut_is_not_held_against_a_bundle(tmp_path: Path) -> None:
