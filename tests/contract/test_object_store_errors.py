@@ -8,9 +8,10 @@ from threading import Thread
 
 import pytest
 
-from sync.errors import RemoteError, RemoteFault
-from sync.settings import Credentials, SyncSettings
-from sync.store import S3ObjectStore
+from edge.objects.credentials import Credentials
+from edge.objects.errors import RemoteError, RemoteFault
+from edge.objects.store import S3ObjectStore
+from sync.settings import SyncSettings
 
 KEYS = Credentials(access_key_id="the-access-key", secret_access_key="the-secret-key")
 
@@ -37,7 +38,7 @@ def store(tmp_path: Path) -> Iterator[S3ObjectStore]:
         thread = Thread(target=server.serve_forever)
         thread.start()
         settings = SyncSettings(store=tmp_path, bucket="b", endpoint=f"http://127.0.0.1:{server.server_port}")
-        store = S3ObjectStore.connect(settings, KEYS, lambda: True)
+        store = S3ObjectStore.connect(settings.place, KEYS, lambda: True)
         yield store
         store.close()
         server.shutdown()
@@ -54,9 +55,9 @@ def store(tmp_path: Path) -> Iterator[S3ObjectStore]:
         ("403-AccessDenied", RemoteFault.DENIED, "s3:PutObject"),
         ("403-SomethingElse", RemoteFault.DENIED, "SomethingElse: Said so."),
         ("401-Whatever", RemoteFault.DENIED, "check the keys"),
-        ("404-NoSuchBucket", RemoteFault.BUCKET_MISSING, "sync.bucket"),
+        ("404-NoSuchBucket", RemoteFault.BUCKET_MISSING, "create the bucket"),
         ("301-PermanentRedirect", RemoteFault.UNREACHABLE, "region"),
-        ("400-AuthorizationHeaderMalformed", RemoteFault.REFUSED, "sync.region"),
+        ("400-AuthorizationHeaderMalformed", RemoteFault.REFUSED, "correct the region"),
         ("501-NotImplemented", RemoteFault.REFUSED, "If-None-Match"),
         ("500-InternalError", RemoteFault.UNREACHABLE, "InternalError"),
         ("503-SlowDown", RemoteFault.UNREACHABLE, "SlowDown"),

@@ -29,7 +29,8 @@ from edge.inspector.dispatch import Delivery, Dispatch
 from edge.ledger.store import Store
 from models.detector import Detection
 from tests.support.belts import belt_source, parts_on_a_belt
-from tests.support.stations import stand_in_recipe
+from tests.support.candidates import StandInCandidate
+from tests.support.stations import passed, stand_in_recipe
 
 DEADLINE_MS: Final = 500
 CAPTURE_MS: Final = 250
@@ -116,8 +117,17 @@ class Rig:
         """Return what the daemon uses in place of camera and model; the link is a real one."""
         return Adapters(
             sources=self._sources,
-            recipes=lambda _config: {
-                0: stand_in_recipe(self.model, ("top",), limits=LIMITS, deadline_ms=DEADLINE_MS, capture_ms=CAPTURE_MS)
+            test=passed,
+            candidate=lambda _order: StandInCandidate(),
+            recipes=lambda _config, active, **_options: {
+                0: stand_in_recipe(
+                    self.model,
+                    ("top",),
+                    limits=LIMITS,
+                    deadline_ms=DEADLINE_MS,
+                    capture_ms=CAPTURE_MS,
+                    active=active,
+                )
             },
         )
 
