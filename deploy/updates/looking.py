@@ -180,8 +180,6 @@ def _tell_refusal(trust: Trust, source: str, error: UpdateError, tell: Tell, at:
     new = before is None or _differ(before, told) or at - before.at > REPEAT_MS
     try:
         if new:
-            others = tuple(one for one in trust.state.standing if one.source != source)
-            trust.change(standing=(*others, told))
             trust.queue(told)
         _flush(trust, tell)
     except UpdateError:  # the disk is full, say: then it is told, but not remembered
@@ -192,11 +190,9 @@ def _tell_refusal(trust: Trust, source: str, error: UpdateError, tell: Tell, at:
 
 
 def _tell_well(trust: Trust, source: str, fetched: Fetched | None, tell: Tell, at: int) -> None:
-    standing = tuple(one for one in trust.state.standing if one.source != source)
-    ended = standing != trust.state.standing
+    ended = any(one.source == source for one in trust.state.standing)
     if fetched is not None or ended:
         text = "" if fetched is None else f"{fetched.bundle} ({fetched.sha256}) was fetched"
-        trust.change(standing=standing)
         trust.queue(Told(source=source, refusal=None, bundle=fetched.bundle if fetched else "", text=text, at=at))
     _flush(trust, tell)
 
