@@ -79,7 +79,7 @@ class UpdateThread:
             self._poll()
         except StoppedError:
             pass
-        except Exception:
+        except Exception:  # noqa: BLE001 -- whatever it is, the log tells
             _LOG.exception("fetching bundles met a fault")  # the daemon sees that this has ended, and ends too
 
     def _poll(self) -> None:
