@@ -14,7 +14,8 @@ from tuf.api.serialization.json import JSONSerializer
 from deploy.publishing.errors import PublishingError, PublishingRefusedError
 from deploy.publishing.keys import SHOWN, Signers
 from deploy.repository.layout import LARGEST, ONLINE_ROLES, ROOT_THRESHOLD, root_faults, stamp
-from models.whole_files import read_bounded, write_whole
+from edge.durable import write_whole
+from models.whole_files import read_bounded
 
 ROOT_DAYS: Final = 730
 _CANONICAL: Final = JSONSerializer(compact=False)

@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from securesystemslib.signer import CryptoSigner, Key, Signer, SSlibKey
 
 from deploy.publishing.errors import PublishingError, PublishingRefusedError
-from models.whole_files import read_bounded, sync_folder
+from edge.durable import sync_folder
+from models.whole_files import read_bounded
 
 PRIVATE_SUFFIX: Final = ".key"
 PUBLIC_SUFFIX: Final = ".pub"

@@ -14,7 +14,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from deploy.slots.errors import SlotsError
 from edge.core.slots import Slots, faults
-from models.whole_files import read_bounded, write_whole
+from edge.durable import write_whole
+from models.whole_files import read_bounded
 
 FILE_NAME: Final = "slots.json"
 BEFORE_NAME: Final = "slots.before.json"

@@ -15,12 +15,13 @@ from deploy.slots import record
 from deploy.slots.errors import SlotsBusyError, SlotsError, SlotsRefusedError
 from deploy.slots.provenance import Provenance, provenance_path
 from edge.core.slots import By, IllegalMoveError, Slot, Slots, Stage, removable, remove, stage
+from edge.durable import stage as write_temporary
+from edge.durable import sync_folder, write_whole
 from models.bundle import Bundle
 from models.bundle.archive import parse_bundle
 from models.bundle.layout import FILE_BYTES_MAX
 from models.errors import BundleError
-from models.whole_files import read_bounded, sync_folder, write_whole
-from models.whole_files import stage as write_temporary
+from models.whole_files import read_bounded
 
 MODELS_FOLDER: Final = "models"
 INCOMING_FOLDER: Final = "incoming"

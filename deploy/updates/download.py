@@ -15,12 +15,12 @@ from deploy.repository.offer import Offer
 from deploy.updates.errors import Refusal, UpdateError
 from deploy.updates.trust import disk_error, make_folder, sweep, write
 from deploy.updates.values import Fetched, Progress
+from edge.durable import sync_folder
 from edge.objects.errors import ObjectMissingError, RemoteError
 from edge.objects.opening import Reader
 from models.bundle import Bundle, read_bundle
 from models.bundle.layout import FILE_BYTES_MAX
 from models.errors import BundleError
-from models.whole_files import sync_folder
 
 RESERVE: Final = 64 << 20
 """Bytes that stay free: an update must never be what fills the disk under the ledger."""

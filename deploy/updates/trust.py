@@ -16,7 +16,8 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from deploy.updates.errors import Refusal, UpdateError
-from models.whole_files import read_bounded, stage, sync_folder
+from edge.durable import stage, sync_folder
+from models.whole_files import read_bounded
 
 FOLDER: Final = "updates"
 FILE: Final = "trust.json"
