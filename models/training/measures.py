@@ -10,7 +10,8 @@ from edge.core.quality import FrameQuality
 from models.bundle.manifest import Quality
 
 _CLIPPED = 255
-_DARKER, _FLATTER, _SOFTER = 0.4, 0.4, 0.35
+# Half the light halves all three, and the next part may be half as bright as the darkest of these.
+_DARKER, _FLATTER, _SOFTER = 0.25, 0.25, 0.2
 # A dark frame keeps its defects, a few grey levels of them at least; a clipped pixel has lost what it showed, and the
 # exposure brings the level back, so that such a frame looks like any other to the network and a defect on it like none.
 _BRIGHTER, _MORE_CLIPPED = 1.2, 0.05

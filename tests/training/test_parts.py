@@ -265,7 +265,7 @@ def test_frames_may_be_darker_than_any_picture_by_far_and_brighter_by_little() -
         FrameQuality(brightness=94.45, contrast=242.0, sharpness=137.0, clipped=0.112),
     ]
     found = quality_range(seen)
-    assert (found.brightness_min, found.contrast_min, found.sharpness_min) == (12.0, 30.0, 10.5)
+    assert (found.brightness_min, found.contrast_min, found.sharpness_min) == (7.5, 18.8, 6.0)
     assert (found.brightness_max, found.clipped_max) == (113.3, 0.162)
     white = FrameQuality(brightness=240.0, contrast=242.0, sharpness=137.0, clipped=0.995)
     assert (quality_range([white]).brightness_max, quality_range([white]).clipped_max) == (250.0, 1.0)
