@@ -32,7 +32,7 @@ DEADLINE_MS: Final = 2000
 UNHURRIED: Final = PlcSettings(rate=10, timer_ms=DEADLINE_MS + 500, test_line=True)
 """What the shipped network keeps up with on two busy cores."""
 
-DISK_BYTES: Final = 8 << 20
+DISK_BYTES: Final = 64 << 20
 ROOM_BYTES: Final = 256 << 20
 """More than the spool keeps free for the ledger, so that pictures are written too."""
 
