@@ -1,6 +1,7 @@
 """What is done to bundles beside the line: taken in, checked, loaded, proved; their moves on disk and record."""
 
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -51,9 +52,13 @@ class Parts:
 
 
 class Workshop:
-    """Works on one bundle at a time; what decides about parts is never touched here."""
+    """Works on bundles; what decides about parts is never touched here.
+
+    Whoever moves one holds ``turn``; the long work of checking and loading needs none.
+    """
 
     def __init__(self, parts: Parts) -> None:
+        self.turn = threading.RLock()
         self._parts = parts
         self._store = parts.store
         self._settings = parts.config.models
@@ -89,15 +94,16 @@ class Workshop:
             ModelRefusedError: The rules do not know it.
             ModelMoveError: The disk did not take it: nothing has changed.
         """
-        before = self.slots.revision
-        try:
-            changed = self._store.move(change)
-        except SlotsRefusedError as error:
-            raise ModelRefusedError(str(error)) from error
-        except SlotsError as error:
-            raise ModelMoveError(str(error)) from error
-        self.record_since(before)
-        return changed
+        with self.turn:
+            before = self.slots.revision
+            try:
+                changed = self._store.move(change)
+            except SlotsRefusedError as error:
+                raise ModelRefusedError(str(error)) from error
+            except SlotsError as error:
+                raise ModelMoveError(str(error)) from error
+            self.record_since(before)
+            return changed
 
     def record_since(self, revision: int | None) -> None:
         """Put the moves after a revision on record; none where None is known."""
@@ -267,10 +273,11 @@ class Workshop:
         return ""
 
     def _staged(self, path: Path, provenance: Provenance, who: str) -> Slot:
-        before = self.slots.revision
-        slot = self._store.stage(path, provenance, by(who))
-        self.record_since(before)
-        return slot
+        with self.turn:
+            before = self.slots.revision
+            slot = self._store.stage(path, provenance, by(who))
+            self.record_since(before)
+            return slot
 
 
 def with_product(tested: SelfTest, wanted: str | None, product: str) -> SelfTest:

@@ -243,6 +243,28 @@ def test_an_active_bundle_that_fails_gives_way_to_the_one_before(tmp_path: Path)
         assert "toy-3" in station.alarm("rolled")
 
 
+def test_an_active_bundle_that_fails_does_not_wait_for_an_operator(tmp_path: Path) -> None:
+    def fail() -> None:
+        raise RuntimeError("delegate lost")
+
+    bring(tmp_path)
+    bring(tmp_path, 4)
+    broken, going_on = StandInJudge(), threading.Event()
+    known = {"toy-4": StandInCandidate(opens=lambda: going_on.wait(60) or None)}
+    with RunningStation(
+        tmp_path, steps=pictures(MANY), candidate=Candidates(known), settings=settings(), judges={"toy-3": broken}
+    ) as station:
+        on_trial(station, "toy-3", share=1.0)
+        done(station, "promote", "toy-3")
+        thread = threading.Thread(target=lambda: station.model("verify", "toy-4"))
+        thread.start()
+        broken.behave = fail
+        station.inspect(1)
+        wait_until(lambda: stage_of(station, "toy-3") == "withdrawn", 30.0, what="the bundle to give way")
+        going_on.set()
+        thread.join(30)
+
+
 @pytest.mark.parametrize(
     ("action", "words"),
     [
