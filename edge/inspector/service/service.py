@@ -33,6 +33,8 @@ from edge.ledger.comparisons import last_revision
 
 HEARTBEAT_S: Final = 0.6
 """So long the station says that it is not ready before a self-test begins: the PLC has heard it by then."""
+PATIENCE_S: Final = 10.0
+"""So long an install waits: most likely the station itself takes in the very bundle."""
 AGAIN_S: Final = 10.0
 """Self-tests come no closer than this: each takes the station out of service for a second."""
 _LOG: Final = logging.getLogger(__name__)
@@ -157,7 +159,7 @@ class ModelService:
 
     def install(self, who: str) -> Iterator[str]:
         """Take in what was fetched; yields what became of each bundle."""
-        with self._move(f"install by {who}"):
+        with self._move(f"install by {who}", patience_s=PATIENCE_S):
             yield from self._workshop.take_in(who)
 
     def verify(self, text: str, who: str) -> Iterator[str]:
@@ -336,12 +338,14 @@ class ModelService:
         """Take in what sync has fetched, unless an operator is served."""
         if not self._workshop.waiting or not self._asking.acquire(blocking=False):
             return
+        self._asked = "taking in what was fetched"
         try:
             for text in self._workshop.take_in("sync"):
                 _LOG.info("%s", text)
         except ModelMoveError as error:
             _LOG.warning("%s", error)
         finally:
+            self._asked = ""
             self._asking.release()
 
     def forget_crashes(self) -> None:
@@ -451,9 +455,9 @@ class ModelService:
         self._parts.alarms.set(alarm, clock.now(), text)
 
     @contextmanager
-    def _move(self, what: str) -> Iterator[None]:
+    def _move(self, what: str, patience_s: float = 0.0) -> Iterator[None]:
         """Serve one operator at a time; the station's own moves come in between where they must."""
-        if not self._asking.acquire(blocking=False):
+        if not self._asking.acquire(timeout=patience_s):
             raise ModelRefusedError(f"{self._asked or 'another move'} is under way: try again when it is done")
         self._asked = what
         try:

@@ -140,6 +140,10 @@ class Workshop:
                 provenance = read_provenance(path)
                 if provenance is None:
                     continue
+                if here := self._here(provenance):
+                    self._store.discard(path)
+                    yield here
+                    continue
                 slot = self._staged(path, provenance, who)
             except SlotsRefusedError as error:
                 self._store.discard(path)
@@ -271,6 +275,13 @@ class Workshop:
                 if view.bundle == ACTIVE_BUNDLE:
                     return loaded.bundle.manifest.product
         return ""
+
+    def _here(self, provenance: Provenance) -> str:
+        """Return what to say of a bundle that is here already, empty where it is not."""
+        slot = self.slots.known(provenance.sha256)
+        if slot is None or slot.stage in {rules.Stage.REFUSED, rules.Stage.WITHDRAWN}:
+            return ""
+        return f"{slot.label} is here already ({slot.stage}): linegate model list"
 
     def _staged(self, path: Path, provenance: Provenance, who: str) -> Slot:
         with self.turn:

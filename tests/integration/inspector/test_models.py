@@ -309,6 +309,16 @@ def test_what_is_no_bundle_is_not_taken_in(tmp_path: Path) -> None:
         assert station.inspect(1).dec is Decision.ACCEPT
 
 
+def test_a_bundle_that_comes_again_is_no_alarm(tmp_path: Path) -> None:
+    bring(tmp_path)
+    with running(tmp_path) as station:
+        done(station, "install")
+        bring(tmp_path)
+        assert "here already" in done(station, "install") or not list((tmp_path / "models" / "incoming").glob("*.lgb"))
+        assert stage_of(station, "toy-3") == "staged"
+        assert station.alarm("bundles") == ""
+
+
 def test_of_two_operators_one_is_told_of_the_other(tmp_path: Path) -> None:
     bring(tmp_path)
     begun, going_on = threading.Event(), threading.Event()
