@@ -19,7 +19,7 @@ from edge.inspector import clock
 from edge.inspector.alarms import Alarm
 from edge.inspector.capture import View
 from edge.inspector.loop import Inspected
-from edge.inspector.recipes import LoadedRecipe, Recipes
+from edge.inspector.recipes import LoadedRecipe, Recipes, of_active
 from edge.inspector.selftest import SelfTest
 from edge.inspector.service.errors import ModelMoveError, ModelRefusedError
 from edge.inspector.service.health import Health
@@ -55,6 +55,7 @@ class ModelService:
         self._settings = parts.config.models
         self._rule = EvidenceRule(alpha=self._settings.alpha)
         self._workshop = Workshop(parts)
+        self._concerned = frozenset(recipe.id for recipe in of_active(parts.config.recipes))
         self.health = Health(self._settings)
         self._pairs = Pairs()
         self._trial: Trial | None = None
@@ -104,6 +105,8 @@ class ModelService:
 
     def ask(self, key: PartKey, recipe: LoadedRecipe, views: Sequence[View]) -> Asked | None:
         """Return the part as the candidate is shown it, where an accept needs it too; None for all others."""
+        if recipe.id not in self._concerned:
+            return None
         trial = self._trial
         if trial is not None:
             return trial.ask(key, recipe, views)
@@ -126,8 +129,10 @@ class ModelService:
         recipe = inspected.recipe
         if recipe is not self._parts.serving.get(recipe.id):
             return  # the last parts of a bundle that decides no more
-        self.health.judged(recipe, inspected.judgements, inspected.decided.stages_ns)
         self.health.decided(inspected.decision)
+        if recipe.id not in self._concerned:
+            return
+        self.health.judged(recipe, inspected.judgements, inspected.decided.stages_ns)
         trial, asked = self._trial, inspected.asked
         if trial is None:
             return

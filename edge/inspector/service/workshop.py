@@ -17,7 +17,7 @@ from edge.core.events import ModelMoved
 from edge.core.slots import By, IllegalMoveError, Slot, Slots
 from edge.inspector import clock
 from edge.inspector.alarms import Alarm, Alarms
-from edge.inspector.recipes import Recipes, uses_active
+from edge.inspector.recipes import Recipes, of_active
 from edge.inspector.selftest import SelfTest
 from edge.inspector.service.errors import ModelMoveError, ModelRefusedError
 from edge.inspector.service.starting import LoadRecipes, Test, refuse_exchanged
@@ -186,7 +186,7 @@ class Workshop:
         Raises:
             ModelRefusedError: It is, or nothing here is judged by the active bundle.
         """
-        if not uses_active(self._parts.config.recipes):
+        if not of_active(self._parts.config.recipes):
             raise ModelRefusedError(
                 'no view of this station is judged by the active bundle: write bundle = "active" in its recipe'
             )
@@ -206,7 +206,7 @@ class Workshop:
         config = self._parts.config
         return self._parts.candidate(
             Order(
-                recipes=config.recipes,
+                recipes=of_active(config.recipes),
                 live=config.line.live,
                 bundle=str(self._store.path_of(slot)),
                 sha256=slot.sha256,
