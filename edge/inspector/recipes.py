@@ -78,9 +78,14 @@ def load_recipes(
     return {recipe.id: _load(recipe, shelf, active, live=live) for recipe in recipes}
 
 
-def uses_active(recipes: tuple[Recipe, ...]) -> bool:
-    """Return whether any view is judged by the active bundle."""
-    return any(view.bundle == ACTIVE_BUNDLE for recipe in recipes for view in recipe.views)
+def of_active(recipes: tuple[Recipe, ...]) -> tuple[Recipe, ...]:
+    """Return the recipes of which any view is judged by the active bundle."""
+    return tuple(recipe for recipe in recipes if any(view.bundle == ACTIVE_BUNDLE for view in recipe.views))
+
+
+def all_active(recipes: tuple[Recipe, ...]) -> bool:
+    """Return whether every view is judged by the active bundle."""
+    return all(view.bundle == ACTIVE_BUNDLE for recipe in recipes for view in recipe.views)
 
 
 def probe(recipes: Recipes) -> None:

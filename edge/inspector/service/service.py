@@ -19,7 +19,7 @@ from edge.inspector import clock
 from edge.inspector.alarms import Alarm
 from edge.inspector.capture import View
 from edge.inspector.loop import Inspected
-from edge.inspector.recipes import LoadedRecipe, Recipes
+from edge.inspector.recipes import LoadedRecipe, Recipes, of_active
 from edge.inspector.selftest import SelfTest
 from edge.inspector.service.errors import ModelMoveError, ModelRefusedError
 from edge.inspector.service.health import Health
@@ -33,6 +33,8 @@ from edge.ledger.comparisons import last_revision
 
 HEARTBEAT_S: Final = 0.6
 """So long the station says that it is not ready before a self-test begins: the PLC has heard it by then."""
+PATIENCE_S: Final = 10.0
+"""So long an install waits: most likely the station itself takes in the very bundle."""
 AGAIN_S: Final = 10.0
 """Self-tests come no closer than this: each takes the station out of service for a second."""
 _LOG: Final = logging.getLogger(__name__)
@@ -53,12 +55,13 @@ class ModelService:
         self._settings = parts.config.models
         self._rule = EvidenceRule(alpha=self._settings.alpha)
         self._workshop = Workshop(parts)
+        self._concerned = frozenset(recipe.id for recipe in of_active(parts.config.recipes))
         self.health = Health(self._settings)
         self._pairs = Pairs()
         self._trial: Trial | None = None
         self._before: Recipes | None = None
-        self._moving = threading.Lock()
-        self._mover = ""
+        self._asking = threading.Lock()
+        self._asked = ""
         self._tested_at = -AGAIN_S
         self.test_failed: str | None = None
         parts.station.trial = self.told
@@ -102,6 +105,8 @@ class ModelService:
 
     def ask(self, key: PartKey, recipe: LoadedRecipe, views: Sequence[View]) -> Asked | None:
         """Return the part as the candidate is shown it, where an accept needs it too; None for all others."""
+        if recipe.id not in self._concerned:
+            return None
         trial = self._trial
         if trial is not None:
             return trial.ask(key, recipe, views)
@@ -124,8 +129,10 @@ class ModelService:
         recipe = inspected.recipe
         if recipe is not self._parts.serving.get(recipe.id):
             return  # the last parts of a bundle that decides no more
-        self.health.judged(recipe, inspected.judgements, inspected.decided.stages_ns)
         self.health.decided(inspected.decision)
+        if recipe.id not in self._concerned:
+            return
+        self.health.judged(recipe, inspected.judgements, inspected.decided.stages_ns)
         trial, asked = self._trial, inspected.asked
         if trial is None:
             return
@@ -157,7 +164,7 @@ class ModelService:
 
     def install(self, who: str) -> Iterator[str]:
         """Take in what was fetched; yields what became of each bundle."""
-        with self._move(f"install by {who}"):
+        with self._move(f"install by {who}", patience_s=PATIENCE_S):
             yield from self._workshop.take_in(who)
 
     def verify(self, text: str, who: str) -> Iterator[str]:
@@ -182,12 +189,13 @@ class ModelService:
             yield f"{slot.label} is loaded beside"
             trial = self._opened(slot, who)
             try:
-                changed = self._workshop.go(lambda slots: rules.shadow(slots, slot.sha256, by(who)))
+                with self._workshop.turn:
+                    changed = self._workshop.go(lambda slots: rules.shadow(slots, slot.sha256, by(who)))
+                    trial.move_to(_known(changed, slot))
+                    self._pairs, self._trial = Pairs(), trial
             except (ModelMoveError, ModelRefusedError):
                 trial.stop()
                 raise
-            trial.move_to(_known(changed, slot))
-            self._pairs, self._trial = Pairs(), trial
             self._parts.alarms.clear(Alarm.ROLLED, clock.now())
             yield f"{slot.label} judges in the shadow; next is linegate model canary {slot.label}"
 
@@ -199,8 +207,9 @@ class ModelService:
             self._workshop.legal(lambda slots: rules.canary(slots, slot.sha256, wanted, by(who)))
             trial = self._running(slot)
             reason = by(who, trial.tally.told())
-            changed = self._workshop.go(lambda slots: rules.canary(slots, slot.sha256, wanted, reason))
-            trial.move_to(_known(changed, slot))
+            with self._workshop.turn:
+                changed = self._workshop.go(lambda slots: rules.canary(slots, slot.sha256, wanted, reason))
+                trial.move_to(_known(changed, slot))
             yield (
                 f"{slot.label} is the canary: for {wanted:.1%} of the parts an accept needs it too "
                 f"({trial.tally.told()}); next is linegate model promote {slot.label}"
@@ -219,8 +228,9 @@ class ModelService:
             with self._running(slot).resting():
                 recipes = self._workshop.loaded(slot, gently=True)
             reason = by(who, tally.told())
-            self._workshop.go(lambda slots: rules.promote(slots, slot.sha256, reason))
-            self._before = self._swap(recipes)
+            with self._workshop.turn:
+                self._workshop.go(lambda slots: rules.promote(slots, slot.sha256, reason))
+                self._before = self._swap(recipes)
             yield f"{slot.label} is active; back again with linegate model rollback"
 
     def rollback(self, text: str, reason: str, who: str) -> Iterator[str]:
@@ -233,7 +243,8 @@ class ModelService:
                     "the bundle shipped with the software is active and none is on trial: nothing can be taken back"
                 )
             self._workshop.legal(lambda slots: rules.take_back(slots, slot.sha256, by(who)))
-            told = self._take_back(slot, by(who, reason or "the operator wanted it"), gently=True)
+            with self._workshop.turn:
+                told = self._take_back(slot, by(who, reason or "the operator wanted it"), gently=True)
             self._parts.alarms.clear(Alarm.ROLLED, clock.now())
             yield told
 
@@ -262,30 +273,37 @@ class ModelService:
         slot = self.slots.on_trial
         if slot is None:
             return
-        with self._waiting("going on with the trial"):
-            past = past_trial(self._parts.config.store.path, self.slots, slot, self._pairs)
-            trial = self._new_trial(slot, past)
-            try:
-                trial.open()
-            except CandidateError as error:
-                self._fell(trial, f"it does not come up again: {error}")
-            else:
+        trial = self._new_trial(slot, past_trial(self._parts.config.store.path, self.slots, slot, self._pairs))
+        try:
+            trial.open()
+        except CandidateError as error:
+            self._fell(trial, f"it does not come up again: {error}")
+            return
+        with self._workshop.turn:
+            now = self.slots.on_trial
+            if now is not None and now.sha256 == slot.sha256:
+                trial.move_to(now)
                 self._trial = trial
+        if self._trial is not trial:
+            trial.stop()  # somebody took it back meanwhile
 
     def keep_ready(self) -> None:
         """Load the bundle to go back to, in the pauses of the line, so that going back needs no time."""
-        with self._waiting("loading the previous bundle"):
-            slots = self.slots
-            if self._before is not None or (slots.previous is None and slots.shipped is not Stage.PREVIOUS):
-                return
-            try:
-                self._before = self._workshop.loaded(slots.previous, gently=True)
-            except ModelMoveError as error:
-                _LOG.error("the bundle to go back to is not ready: %s", error)
+        slots = self.slots
+        if self._before is not None or (slots.previous is None and slots.shipped is not Stage.PREVIOUS):
+            return
+        try:
+            recipes = self._workshop.loaded(slots.previous, gently=True)
+        except ModelMoveError as error:
+            _LOG.error("the bundle to go back to is not ready: %s", error)
+            return
+        with self._workshop.turn:
+            same = (self.slots.previous, self.slots.shipped) == (slots.previous, slots.shipped)
+            self._before = recipes if same and self._before is None else self._before
 
     def withdraw(self, trial: Trial, reason: str) -> bool:
         """Take a candidate back that must not go on; False where that has to be tried again."""
-        with self._waiting("taking a candidate back"):
+        with self._workshop.turn:
             slot = self.slots.on_trial
             if slot is None or slot.sha256 != trial.slot.sha256:
                 return True
@@ -300,7 +318,7 @@ class ModelService:
 
     def give_way(self, active: Slot, reason: str) -> None:
         """Have the active bundle give way to the previous one."""
-        with self._waiting("taking the active bundle back"):
+        with self._workshop.turn:
             now = self.slots.active
             if now is None or now.sha256 != active.sha256:
                 return
@@ -322,25 +340,26 @@ class ModelService:
             self._alarm(Alarm.RATES, f"{unusual}{stop}")
 
     def take_in(self) -> None:
-        """Take in what sync has fetched, unless a move is under way."""
-        if not self._workshop.waiting or not self._moving.acquire(blocking=False):
+        """Take in what sync has fetched, unless an operator is served."""
+        if not self._workshop.waiting or not self._asking.acquire(blocking=False):
             return
+        self._asked = "taking in what was fetched"
         try:
             for text in self._workshop.take_in("sync"):
                 _LOG.info("%s", text)
         except ModelMoveError as error:
             _LOG.warning("%s", error)
         finally:
-            self._moving.release()
+            self._asked = ""
+            self._asking.release()
 
     def forget_crashes(self) -> None:
         """Take the active bundle for settled."""
         active = self.slots.active
         if active is not None and active.crashes:
-            with self._waiting("settling the active bundle"):
-                self._workshop.go(lambda slots: rules.settled(slots, active.sha256))
+            self._workshop.go(lambda slots: rules.settled(slots, active.sha256))
 
-    # Moves, with the lock held.
+    # Moves.
 
     def _opened(self, slot: Slot, who: str) -> Trial:
         """Return the bundle's trial, its process running; one that does not come up is refused."""
@@ -381,8 +400,10 @@ class ModelService:
 
     def _swap(self, recipes: Recipes) -> Recipes:
         """Have what is triggered from now on judged by other recipes, proved a moment ago; returns those before."""
+        trial, self._trial = self._trial, None  # what is triggered from here on is not asked of it
         before = self._parts.serving.put(recipes)
-        self._end_trial()
+        if trial is not None:
+            trial.stop()
         self.health.anew()
         proved = SelfTest(pictures=1, faults=(), milliseconds=0)
         self._note_test(with_product(proved, self._settings.product, self._workshop.product))
@@ -439,26 +460,16 @@ class ModelService:
         self._parts.alarms.set(alarm, clock.now(), text)
 
     @contextmanager
-    def _move(self, what: str) -> Iterator[None]:
-        """Make a move a person asked for; refused while another one is under way."""
-        if not self._moving.acquire(blocking=False):
-            raise ModelRefusedError(f"{self._mover or 'another move'} is under way: try again when it is done")
-        self._mover = what
+    def _move(self, what: str, patience_s: float = 0.0) -> Iterator[None]:
+        """Serve one operator at a time; the station's own moves come in between where they must."""
+        if not self._asking.acquire(timeout=patience_s):
+            raise ModelRefusedError(f"{self._asked or 'another move'} is under way: try again when it is done")
+        self._asked = what
         try:
             yield
         finally:
-            self._mover = ""
-            self._moving.release()
-
-    @contextmanager
-    def _waiting(self, what: str) -> Iterator[None]:
-        """Make a move that must be made: waits for its turn."""
-        with self._moving:
-            self._mover = what
-            try:
-                yield
-            finally:
-                self._mover = ""
+            self._asked = ""
+            self._asking.release()
 
 
 def _known(slots: Slots, slot: Slot) -> Slot:

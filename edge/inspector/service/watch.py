@@ -9,6 +9,7 @@ from functools import partial
 from typing import Final
 
 from edge.inspector.alarms import Alarm
+from edge.inspector.recipes import all_active
 from edge.inspector.selftest import SelfTest
 from edge.inspector.service.service import ModelService
 from edge.inspector.service.workshop import Parts
@@ -81,7 +82,8 @@ class ModelWatch:
             return
         reason = self.service.health.failing()
         present = time.monotonic_ns()
-        if not self._parts.alarms.raised(Alarm.MODEL):
+        # Where other bundles judge too, the alarm does not say whose it is.
+        if not self._parts.alarms.raised(Alarm.MODEL) or not all_active(self._parts.config.recipes):
             self._failing_since_ns = None
         elif self._failing_since_ns is None:
             self._failing_since_ns = present

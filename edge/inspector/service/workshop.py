@@ -1,6 +1,7 @@
 """What is done to bundles beside the line: taken in, checked, loaded, proved; their moves on disk and record."""
 
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from edge.core.events import ModelMoved
 from edge.core.slots import By, IllegalMoveError, Slot, Slots
 from edge.inspector import clock
 from edge.inspector.alarms import Alarm, Alarms
-from edge.inspector.recipes import Recipes, uses_active
+from edge.inspector.recipes import Recipes, of_active
 from edge.inspector.selftest import SelfTest
 from edge.inspector.service.errors import ModelMoveError, ModelRefusedError
 from edge.inspector.service.starting import LoadRecipes, Test, refuse_exchanged
@@ -51,9 +52,13 @@ class Parts:
 
 
 class Workshop:
-    """Works on one bundle at a time; what decides about parts is never touched here."""
+    """Works on bundles; what decides about parts is never touched here.
+
+    Whoever moves one holds ``turn``; the long work of checking and loading needs none.
+    """
 
     def __init__(self, parts: Parts) -> None:
+        self.turn = threading.RLock()
         self._parts = parts
         self._store = parts.store
         self._settings = parts.config.models
@@ -89,15 +94,16 @@ class Workshop:
             ModelRefusedError: The rules do not know it.
             ModelMoveError: The disk did not take it: nothing has changed.
         """
-        before = self.slots.revision
-        try:
-            changed = self._store.move(change)
-        except SlotsRefusedError as error:
-            raise ModelRefusedError(str(error)) from error
-        except SlotsError as error:
-            raise ModelMoveError(str(error)) from error
-        self.record_since(before)
-        return changed
+        with self.turn:
+            before = self.slots.revision
+            try:
+                changed = self._store.move(change)
+            except SlotsRefusedError as error:
+                raise ModelRefusedError(str(error)) from error
+            except SlotsError as error:
+                raise ModelMoveError(str(error)) from error
+            self.record_since(before)
+            return changed
 
     def record_since(self, revision: int | None) -> None:
         """Put the moves after a revision on record; none where None is known."""
@@ -133,6 +139,10 @@ class Workshop:
             try:
                 provenance = read_provenance(path)
                 if provenance is None:
+                    continue
+                if here := self._here(provenance):
+                    self._store.discard(path)
+                    yield here
                     continue
                 slot = self._staged(path, provenance, who)
             except SlotsRefusedError as error:
@@ -176,7 +186,7 @@ class Workshop:
         Raises:
             ModelRefusedError: It is, or nothing here is judged by the active bundle.
         """
-        if not uses_active(self._parts.config.recipes):
+        if not of_active(self._parts.config.recipes):
             raise ModelRefusedError(
                 'no view of this station is judged by the active bundle: write bundle = "active" in its recipe'
             )
@@ -196,7 +206,7 @@ class Workshop:
         config = self._parts.config
         return self._parts.candidate(
             Order(
-                recipes=config.recipes,
+                recipes=of_active(config.recipes),
                 live=config.line.live,
                 bundle=str(self._store.path_of(slot)),
                 sha256=slot.sha256,
@@ -266,11 +276,19 @@ class Workshop:
                     return loaded.bundle.manifest.product
         return ""
 
+    def _here(self, provenance: Provenance) -> str:
+        """Return what to say of a bundle that is here already, empty where it is not."""
+        slot = self.slots.known(provenance.sha256)
+        if slot is None or slot.stage in {rules.Stage.REFUSED, rules.Stage.WITHDRAWN}:
+            return ""
+        return f"{slot.label} is here already ({slot.stage}): linegate model list"
+
     def _staged(self, path: Path, provenance: Provenance, who: str) -> Slot:
-        before = self.slots.revision
-        slot = self._store.stage(path, provenance, by(who))
-        self.record_since(before)
-        return slot
+        with self.turn:
+            before = self.slots.revision
+            slot = self._store.stage(path, provenance, by(who))
+            self.record_since(before)
+            return slot
 
 
 def with_product(tested: SelfTest, wanted: str | None, product: str) -> SelfTest:

@@ -35,7 +35,7 @@ class Order(_Line):
 class Ready(_Line):
     """The bundle is loaded, and has passed every check of this machine.
 
-    ``latency_ms`` is the longest of its recipes' medians, ``memory_mb`` what the process uses more than before.
+    ``latency_ms`` is a part's of its slowest recipe, ``memory_mb`` what the process uses more than before.
     """
 
     said: Literal["ready"] = "ready"

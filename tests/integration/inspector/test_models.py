@@ -243,6 +243,28 @@ def test_an_active_bundle_that_fails_gives_way_to_the_one_before(tmp_path: Path)
         assert "toy-3" in station.alarm("rolled")
 
 
+def test_an_active_bundle_that_fails_does_not_wait_for_an_operator(tmp_path: Path) -> None:
+    def fail() -> None:
+        raise RuntimeError("delegate lost")
+
+    bring(tmp_path)
+    bring(tmp_path, 4)
+    broken, going_on = StandInJudge(), threading.Event()
+    known = {"toy-4": StandInCandidate(opens=lambda: going_on.wait(60) or None)}
+    with RunningStation(
+        tmp_path, steps=pictures(MANY), candidate=Candidates(known), settings=settings(), judges={"toy-3": broken}
+    ) as station:
+        on_trial(station, "toy-3", share=1.0)
+        done(station, "promote", "toy-3")
+        thread = threading.Thread(target=lambda: station.model("verify", "toy-4"))
+        thread.start()
+        broken.behave = fail
+        station.inspect(1)
+        wait_until(lambda: stage_of(station, "toy-3") == "withdrawn", 30.0, what="the bundle to give way")
+        going_on.set()
+        thread.join(30)
+
+
 @pytest.mark.parametrize(
     ("action", "words"),
     [
@@ -285,6 +307,16 @@ def test_what_is_no_bundle_is_not_taken_in(tmp_path: Path) -> None:
         wait_until(lambda: "not taken in" in station.alarm("bundles"), what="the alarm")
         assert stage_of(station, "toy-3") == "absent"
         assert station.inspect(1).dec is Decision.ACCEPT
+
+
+def test_a_bundle_that_comes_again_is_no_alarm(tmp_path: Path) -> None:
+    bring(tmp_path)
+    with running(tmp_path) as station:
+        done(station, "install")
+        bring(tmp_path)
+        assert "here already" in done(station, "install") or not list((tmp_path / "models" / "incoming").glob("*.lgb"))
+        assert stage_of(station, "toy-3") == "staged"
+        assert station.alarm("bundles") == ""
 
 
 def test_of_two_operators_one_is_told_of_the_other(tmp_path: Path) -> None:
