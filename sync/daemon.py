@@ -9,7 +9,7 @@ from sync.service import run
 from sync.settings import SyncSettings
 from sync.updating import UpdatePolling, UpdateThread
 
-_BEAT_S: Final = 5.0
+_BEAT_S: Final = 1.0
 
 
 def run_daemon(

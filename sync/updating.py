@@ -76,14 +76,19 @@ class UpdateThread:
         self._thread.join(STOP_S)
 
     def _run(self) -> None:
+        try:
+            self._poll()
+        except StoppedError:
+            pass
+        except Exception:  # noqa: BLE001 -- whatever it is, the log tells
+            _LOG.exception("fetching bundles met a fault")  # the daemon sees that this has ended, and ends too
+
+    def _poll(self) -> None:
         generator = random.Random()  # noqa: S311 -- jitter, no secret
         failures = 0
         _LOG.info("looking for bundles at %s", self._polling.settings.source)
         while not self._stop_event.is_set():
-            try:
-                looked = look_once(self._polling, lambda: not self._stop_event.is_set())
-            except StoppedError:
-                return
+            looked = look_once(self._polling, lambda: not self._stop_event.is_set())
             failures = failures + 1 if looked.problem else 0
             pause = self._pause(looked, failures, generator)
             self._say(looked, pause)

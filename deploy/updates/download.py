@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +14,7 @@ from deploy.repository.layout import target_key
 from deploy.repository.offer import Offer
 from deploy.updates.errors import Refusal, UpdateError
 from deploy.updates.trust import disk_error, make_folder, sweep, write
-from deploy.updates.values import Fetched
+from deploy.updates.values import Fetched, Progress
 from edge.objects.errors import ObjectMissingError, RemoteError
 from edge.objects.opening import Reader
 from models.bundle import Bundle, read_bundle
@@ -28,7 +29,15 @@ _FOLDER: Final = ("models", "incoming")
 _FILE_MODE: Final = 0o640
 
 
-def download(reader: Reader, offer: Offer, store: Path, *, owner: tuple[int, int] | None, source: str) -> Fetched:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Destination:
+    """The station's store, and who is to own what is written (user and group id, None: whoever runs this)."""
+
+    store: Path
+    owner: tuple[int, int] | None
+
+
+def download(reader: Reader, offer: Offer, to: Destination, *, source: str, progress: Progress) -> Fetched:
     """Bring a bundle on offer to ``STORE/models/incoming/NAME-VERSION.lgb``, where it is whole and on disk.
 
     What is told of it lies beside it in ``NAME-VERSION.lgb.json``, written last. A file that is there already and is
@@ -42,13 +51,13 @@ def download(reader: Reader, offer: Offer, store: Path, *, owner: tuple[int, int
     if offer.length > FILE_BYTES_MAX:
         text = f"{offer.file_name}: {offer.length} bytes are more than any bundle has ({FILE_BYTES_MAX})"
         raise UpdateError(Refusal.TOO_BIG, text, bundle=offer.bundle)
-    with _on_disk(store):
-        incoming = _incoming(store, owner)
+    with _on_disk(to.store):
+        incoming = _incoming(to)
         final = incoming / offer.file_name
         if not _is_there(final, offer):
             _check_room(incoming, offer)
-            with _staged(incoming, offer.file_name, owner) as part:
-                _receive(reader, offer, part)
+            with _staged(incoming, offer.file_name, to) as part:
+                _receive(reader, offer, part, progress)
                 _check_bundle(part, offer)
                 part.rename(final)
             sync_folder(incoming)
@@ -63,11 +72,11 @@ def download(reader: Reader, offer: Offer, store: Path, *, owner: tuple[int, int
         minimum_software=offer.minimum_software,
         share_permille=offer.share_permille,
     )
-    _tell(fetched, owner)
+    _tell(fetched, to)
     return fetched
 
 
-def take_unsigned(path: Path, store: Path, *, owner: tuple[int, int] | None) -> Fetched:
+def take_unsigned(path: Path, to: Destination) -> Fetched:
     """Copy a plain bundle to where a fetched one would be.
 
     Raises:
@@ -78,10 +87,10 @@ def take_unsigned(path: Path, store: Path, *, owner: tuple[int, int] | None) -> 
     except BundleError as error:
         raise UpdateError(Refusal.DAMAGED, str(error)) from error
     manifest = bundle.manifest
-    with _on_disk(store):
-        incoming = _incoming(store, owner)
+    with _on_disk(to.store):
+        incoming = _incoming(to)
         final = incoming / manifest.file_name
-        with _staged(incoming, manifest.file_name, owner) as part:
+        with _staged(incoming, manifest.file_name, to) as part:
             shutil.copyfile(path, part)
             if hashlib.sha256(part.read_bytes()).hexdigest() != bundle.sha256:
                 raise UpdateError(Refusal.DAMAGED, f"{path}: changed while it was copied: try again")
@@ -97,15 +106,15 @@ def take_unsigned(path: Path, store: Path, *, owner: tuple[int, int] | None) -> 
         source=str(path),
         signed=False,
     )
-    _tell(fetched, owner)
+    _tell(fetched, to)
     return fetched
 
 
-def _incoming(store: Path, owner: tuple[int, int] | None) -> Path:
-    folder = store
+def _incoming(to: Destination) -> Path:
+    folder = to.store
     for name in _FOLDER:
         folder /= name
-        make_folder(folder, owner)
+        make_folder(folder, to.owner)
     sweep(folder)
     return folder
 
@@ -129,7 +138,7 @@ def _check_room(incoming: Path, offer: Offer) -> None:
         )
 
 
-def _receive(reader: Reader, offer: Offer, part: Path) -> None:
+def _receive(reader: Reader, offer: Offer, part: Path, progress: Progress) -> None:
     """Write what comes, as long as it can still be what was signed."""
     digest, length = hashlib.sha256(), 0
     key = target_key(offer.sha256, offer.file_name)
@@ -143,6 +152,7 @@ def _receive(reader: Reader, offer: Offer, part: Path) -> None:
                     )
                 digest.update(piece)
                 file.write(piece)
+                progress(offer.file_name, length, offer.length)
     except ObjectMissingError as error:
         raise UpdateError(
             Refusal.UNREACHABLE, f"{error}: is missing from the repository", bundle=offer.bundle
@@ -178,7 +188,7 @@ def _names(bundle: Bundle) -> tuple[str, int, str]:
     return bundle.manifest.name, bundle.manifest.version, bundle.manifest.product
 
 
-def _tell(fetched: Fetched, owner: tuple[int, int] | None) -> None:
+def _tell(fetched: Fetched, to: Destination) -> None:
     told = {
         "sha256": fetched.sha256,
         "source": fetched.source[:500],
@@ -188,19 +198,19 @@ def _tell(fetched: Fetched, owner: tuple[int, int] | None) -> None:
     }
     path = fetched.path.with_name(fetched.path.name + ".json")
     with _on_disk(path):
-        write(path, json.dumps(told).encode(), owner=owner, mode=_FILE_MODE)
+        write(path, json.dumps(told).encode(), owner=to.owner, mode=_FILE_MODE)
 
 
 @contextmanager
-def _staged(folder: Path, name: str, owner: tuple[int, int] | None) -> Iterator[Path]:
+def _staged(folder: Path, name: str, to: Destination) -> Iterator[Path]:
     """Yield an empty file that is gone when the block ends, unless it was given another name."""
     part = folder / f".{name}.part"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     try:
         descriptor = os.open(part, flags, _FILE_MODE)
         try:
-            if owner is not None:
-                os.fchown(descriptor, *owner)
+            if to.owner is not None:
+                os.fchown(descriptor, *to.owner)
         finally:
             os.close(descriptor)
         yield part

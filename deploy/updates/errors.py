@@ -26,8 +26,9 @@ class Refusal(StrEnum):
     UNTRUSTED = "no root key"
     """There is no root to trust, or it cannot be used."""
     PRODUCT = "other product"
-    SOFTWARE = "software too old"
+    """Somebody asked for it; on its own a station passes it over in silence, as it does the next."""
     TURN = "not this station's turn"
+    SOFTWARE = "software too old"
     UNKNOWN = "not on offer"
     UNREACHABLE = "unreachable"
     DISK = "disk"
@@ -45,7 +46,7 @@ class Refusal(StrEnum):
 
 
 _FAILURES: Final = frozenset({Refusal.UNKNOWN, Refusal.UNREACHABLE, Refusal.DISK, Refusal.BUSY})
-_HARMLESS: Final = frozenset({Refusal.UNKNOWN, Refusal.UNREACHABLE, Refusal.BUSY, Refusal.PRODUCT, Refusal.TURN})
+_HARMLESS: Final = frozenset({Refusal.UNKNOWN, Refusal.UNREACHABLE, Refusal.BUSY})
 
 
 class UpdateError(Exception):

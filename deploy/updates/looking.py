@@ -14,11 +14,11 @@ from deploy.repository.offer import Offer, OfferError
 from deploy.updates import trust as memory
 from deploy.updates.choice import named, newest
 from deploy.updates.clock import Moment, present
-from deploy.updates.download import download, take_unsigned
+from deploy.updates.download import Destination, download, take_unsigned
 from deploy.updates.errors import Refusal, UpdateError
 from deploy.updates.metadata import refresh
 from deploy.updates.trust import Delivered, Told, Trust
-from deploy.updates.values import Fetched, Known, Report, StationFacts, UpdateSettings
+from deploy.updates.values import Fetched, Known, Progress, Report, StationFacts, UpdateSettings, no_progress
 from edge.objects.errors import RemoteError
 from edge.objects.opening import open_reader
 
@@ -38,6 +38,7 @@ def look(
     go_on: Callable[[], bool],
     *,
     wanted: str | None = None,
+    progress: Progress = no_progress,
     clock: Callable[[], Moment] = present,
 ) -> Fetched | None:
     """Bring the station's metadata up to date and fetch the bundle that is ``wanted``, None: the newest for it.
@@ -50,7 +51,7 @@ def look(
         StoppedError: given up.
     """
     with _remembering(settings.store, settings.source, tell, clock) as trust:
-        fetched = _fetch(trust, settings, facts, clock(), Wish(bundle=wanted, go_on=go_on))
+        fetched = _fetch(trust, settings, facts, clock(), Wish(bundle=wanted, go_on=go_on, progress=progress))
         _tell_well(trust, settings.source, fetched, tell, _milliseconds(clock()))
     return fetched
 
@@ -71,7 +72,7 @@ def take_plain(
     """
     with _remembering(store, str(path), tell, clock) as trust:
         _refuse_unsigned(path, settings, live=live)
-        fetched = take_unsigned(path, store, owner=trust.owner)
+        fetched = take_unsigned(path, Destination(store=store, owner=trust.owner))
         _tell_well(trust, str(path), fetched, tell, _milliseconds(clock()))
     return fetched
 
@@ -97,10 +98,11 @@ def _remembering(store: Path, source: str, tell: Tell, clock: Callable[[], Momen
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """What is asked for (None: the newest), and until when."""
+    """What is asked for (None: the newest), until when, and who hears how far it is."""
 
     bundle: str | None
     go_on: Callable[[], bool]
+    progress: Progress
 
 
 def is_repository(folder: Path) -> bool:
@@ -150,7 +152,8 @@ def _fetch(
             offer = named(offers, wish.bundle, facts)
         if offer is None:
             return None
-        fetched = download(reader, offer, settings.store, owner=trust.owner, source=settings.source)
+        destination = Destination(store=settings.store, owner=trust.owner)
+        fetched = download(reader, offer, destination, source=settings.source, progress=wish.progress)
     finally:
         reader.close()
     trust.deliver(Delivered(name=offer.name, version=offer.version, sha256=offer.sha256))
@@ -180,8 +183,6 @@ def _tell_refusal(trust: Trust, source: str, error: UpdateError, tell: Tell, at:
     new = before is None or _differ(before, told) or at - before.at > REPEAT_MS
     try:
         if new:
-            others = tuple(one for one in trust.state.standing if one.source != source)
-            trust.change(standing=(*others, told))
             trust.queue(told)
         _flush(trust, tell)
     except UpdateError:  # the disk is full, say: then it is told, but not remembered
@@ -192,11 +193,9 @@ def _tell_refusal(trust: Trust, source: str, error: UpdateError, tell: Tell, at:
 
 
 def _tell_well(trust: Trust, source: str, fetched: Fetched | None, tell: Tell, at: int) -> None:
-    standing = tuple(one for one in trust.state.standing if one.source != source)
-    ended = standing != trust.state.standing
+    ended = any(one.source == source for one in trust.state.standing)
     if fetched is not None or ended:
         text = "" if fetched is None else f"{fetched.bundle} ({fetched.sha256}) was fetched"
-        trust.change(standing=standing)
         trust.queue(Told(source=source, refusal=None, bundle=fetched.bundle if fetched else "", text=text, at=at))
     _flush(trust, tell)
 

@@ -181,4 +181,6 @@ def _bad_version(file: str, said: str, content: bytes) -> UpdateError:
         version = number
     if number.isdecimal() and number != version:
         return UpdateError(Refusal.MIXED, f"{file}: is version {version} of another time ({said})")
-    return UpdateError(Refusal.ROLLED_BACK, f"{file}: is older than what this station has seen ({said})")
+    return UpdateError(
+        Refusal.ROLLED_BACK, f"{file}: is older than what this station has seen: copy the repository anew ({said})"
+    )

@@ -25,7 +25,7 @@ _LARGEST: Final = 256 << 20
 _MODE: Final = 0o640
 _FOLDER_MODE: Final = 0o750
 _UNTOLD: Final = 50
-"""Reports that wait for an inspector which does not run; the oldest ones go."""
+"""Reports that wait for an inspector which does not run, and sources that are not well; the oldest ones go."""
 
 _HALF_WRITTEN: Final = (".*.tmp", ".*.part")
 _DELIVERED: Final = 1_000
@@ -97,8 +97,10 @@ class Trust:
         self.change(delivered=(*others, bundle)[-_DELIVERED:])
 
     def queue(self, told: Told) -> None:
-        """Remember to tell something. Raises as :meth:`change`."""
-        self.change(untold=(*self.state.untold, told)[-_UNTOLD:])
+        """Remember to tell something, and whether its source is well. Raises as :meth:`change`."""
+        others = tuple(one for one in self.state.standing if one.source != told.source)
+        standing = others if told.refusal is None else (*others, told)
+        self.change(untold=(*self.state.untold, told)[-_UNTOLD:], standing=standing[-_UNTOLD:])
 
 
 @contextmanager

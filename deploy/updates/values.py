@@ -1,10 +1,18 @@
 """What fetching is told, and what it hands over."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.updates.errors import Refusal
 from edge.objects.place import Place
+
+Progress = Callable[[str, int, int], None]
+"""Is told which file comes, how many bytes have, and of how many."""
+
+
+def no_progress(_what: str, _done: int, _whole: int) -> None:
+    """Tell nobody."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -145,3 +145,4 @@ def log_to_stderr() -> None:
     stamped = "JOURNAL_STREAM" not in os.environ
     form = "%(asctime)s %(levelname)s %(name)s: %(message)s" if stamped else "%(levelname)s %(name)s: %(message)s"
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format=form)
+    logging.getLogger("tuf").setLevel(logging.WARNING)  # it tells of every root key that did not sign

@@ -4,12 +4,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.progress import Progress
 
 from deploy.slots.store import read_slots
 from deploy.updates.errors import Refusal
 from deploy.updates.looking import is_repository, look, take_plain
 from deploy.updates.values import Fetched, UpdateSettings
 from edge.cli.common import DEFAULT_CONFIG, ConfigOption, Exit, explained, fail, load_or_exit
+from edge.cli.progress import counted_in
 from edge.cli.updates import station_facts, teller, update_settings, warn
 from edge.config import LoadedConfig
 from edge.config.schema import BUNDLE_SUFFIX
@@ -72,7 +75,10 @@ def _fetch(loaded: LoadedConfig, source: str | None, bundle: str | None) -> Fetc
                 return take_plain(plain, update_settings(loaded), store, live=live, tell=teller(store, warn))
             usable = _usable(settings, source)
             facts = station_facts(loaded.config)
-            return look(usable, facts, teller(store, warn), lambda: True, wanted=_named(bundle))
+            console = Console(stderr=True)
+            with Progress(console=console, transient=True, disable=not console.is_terminal) as bars:
+                tell, show = teller(store, warn), counted_in(bars)
+                return look(usable, facts, tell, lambda: True, wanted=_named(bundle), progress=show)
     except StoppedError:
         fail("given up")
 

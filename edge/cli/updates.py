@@ -11,7 +11,7 @@ from deploy.updates.looking import Tell
 from deploy.updates.values import Known, Report, StationFacts, UpdateSettings
 from edge.cli.common import Exit, fail
 from edge.config import Config, LoadedConfig
-from edge.inspector.operating import MAX_NOTE, MAX_SAYS, OperatingError, State, UpdateRequest
+from edge.inspector.operating import LAST_MS, MAX_NOTE, MAX_SAYS, OperatingError, State, UpdateRequest
 from edge.inspector.operator_client import ask
 from edge.inspector.station import software_version
 from edge.objects.place import parse_place
@@ -66,7 +66,7 @@ def teller(store: Path, silent: Callable[[str], None] = lambda _reason: None) ->
             refusal="" if report.refusal is None else report.refusal.value,
             bundle=report.bundle and _fit(report.bundle, 100),
             text=report.text and _fit(report.text, MAX_NOTE),
-            at=max(0, report.at),
+            at=min(max(0, report.at), LAST_MS - 1),
             record=report.record,
         )
         try:

@@ -14,15 +14,12 @@ SYNCHRONISED_WITHIN_S: Final = 16.0
 def raised(floor: float, *, clock: float, synchronised: bool, signed: float | None) -> float:
     """Return the new floor.
 
-    ``clock`` counts if it is ``synchronised``; ``signed`` is a moment that a trusted signature vouches for (None:
-    none). It never falls.
+    ``clock`` counts if it is ``synchronised``; else ``signed``, a moment that a trusted signature vouches for (None:
+    none): where both are there, a publisher whose clock is ahead must not block the station for years. It never falls.
     """
-    witnesses = [floor]
     if synchronised:
-        witnesses.append(clock)
-    if signed is not None:
-        witnesses.append(signed)
-    return max(witnesses)
+        return max(floor, clock)
+    return floor if signed is None else max(floor, signed)
 
 
 def reference(floor: float, clock: float) -> float:

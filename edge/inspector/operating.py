@@ -20,6 +20,8 @@ MAX_SAYS: Final = 200
 MAX_DAYS: Final = 36_500.0
 MAX_NAME: Final = 100
 MAX_REASON: Final = 300
+LAST_MS: Final = 253_402_300_800_000
+"""The year 10000 in Unix ms: no calendar goes beyond."""
 
 
 class OperatingError(Exception):
@@ -77,7 +79,7 @@ class UpdateRequest(_Request):
     refusal: Annotated[str, Field(max_length=40), _Text] = ""
     bundle: Annotated[str, Field(max_length=100), _Text] = ""
     text: Annotated[str, Field(max_length=MAX_NOTE), _Text] = ""
-    at: Annotated[int, Field(ge=0, lt=2**53)]
+    at: Annotated[int, Field(ge=0, lt=LAST_MS)]
     record: bool = True
 
 

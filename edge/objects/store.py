@@ -38,10 +38,10 @@ PATIENCE_S: Final = 30.0
 _CHUNK: Final = 16_384
 _POLL_S: Final = 0.2
 _CONNECT_TIMEOUT: Final = timedelta(seconds=10)
-# A picture of 2 MB over 64 kbit/s takes 4 minutes.
-_REQUEST_TIMEOUT: Final = timedelta(minutes=10)
+# A picture of 2 MB over 64 kbit/s takes 4 minutes. What is read piece by piece has its own bound, SLOWEST.
+_REQUEST_S: Final = 600.0
 # A bundle of 64 MB at the slowest rate takes 18 hours.
-_READ_TIMEOUT: Final = timedelta(days=1)
+_LONGEST: Final = timedelta(days=1)
 
 _FAULTS: Final = {
     "RequestTimeTooSkewed": (RemoteFault.CLOCK, "set the station's clock, or its time server"),
@@ -140,18 +140,18 @@ class RemoteReader:
         """See :class:`ObjectStore`."""
         self._runner.close()
 
-    def _run(self, work: Awaitable[Result], until: float | None = None) -> Result:
+    def _run(self, work: Awaitable[Result], until: float) -> Result:
         return self._runner.run(self._unless_stopped(work, until))
 
-    async def _unless_stopped(self, work: Awaitable[Result], until: float | None) -> Result:
+    async def _unless_stopped(self, work: Awaitable[Result], until: float) -> Result:
         task = asyncio.ensure_future(work)
         while not task.done():
             await asyncio.wait({task}, timeout=_POLL_S)
-            late = until is not None and time.monotonic() > until
+            late = time.monotonic() > until
             if not task.done() and (late or not self._go_on()):
                 task.cancel()
                 await asyncio.wait({task}, timeout=_POLL_S)
-                raise TimeoutError if late else StoppedError
+                raise TimeoutError("no answer in time") if late else StoppedError
         return task.result()
 
 
@@ -165,7 +165,7 @@ class HttpObjects(RemoteReader):
         Raises:
             RemoteError: the address cannot be used, or the authorities' file cannot be read.
         """
-        options = _client_options(address.url, _READ_TIMEOUT)
+        options = _client_options(address.url)
         try:
             if address.ca is not None:
                 options["root_certificate"] = address.ca.read_bytes()
@@ -195,7 +195,7 @@ class S3ObjectStore(RemoteReader):
                 endpoint=place.endpoint,
                 region=place.region,
                 credential_provider=_Keys(credentials),
-                client_options=_client_options(place.endpoint, _REQUEST_TIMEOUT),
+                client_options=_client_options(place.endpoint),
                 retry_config=_no_retries(),
             )
         except Exception as error:
@@ -239,7 +239,7 @@ class S3ObjectStore(RemoteReader):
             return digest.hexdigest()
 
         try:
-            return self._run(read())
+            return self._run(read(), time.monotonic() + _REQUEST_S)
         except StoppedError:
             raise
         except Exception as error:  # a panic inside the library is none of its own errors
@@ -251,20 +251,20 @@ class S3ObjectStore(RemoteReader):
                 self._store, key, data, mode=mode, use_multipart=False, attributes={"Content-Type": content_type}
             )
 
-        self._run(put())
+        self._run(put(), time.monotonic() + _REQUEST_S)
 
 
-def _client_options(address: str | None, timeout: timedelta) -> "ClientConfig":
+def _client_options(address: str | None) -> "ClientConfig":
     return {
         "allow_http": bool(address and address.startswith("http://")),
         "connect_timeout": _CONNECT_TIMEOUT,
-        "timeout": timeout,
+        "timeout": _LONGEST,
     }
 
 
 def _no_retries() -> "RetryConfig":
     """Who calls has a back-off of its own, which survives weeks and stops at once."""
-    return {"max_retries": 0, "retry_timeout": _REQUEST_TIMEOUT}
+    return {"max_retries": 0, "retry_timeout": _LONGEST}
 
 
 def _explained(error: Exception, subject: str) -> RemoteError | ObjectMissingError:

@@ -1,6 +1,7 @@
 """S3's own error codes, as a scripted server answers them, become faults with advice."""
 
 import re
+import socket
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -8,6 +9,7 @@ from threading import Thread
 
 import pytest
 
+from edge.objects import store as objects
 from edge.objects.credentials import Credentials
 from edge.objects.errors import RemoteError, RemoteFault
 from edge.objects.store import S3ObjectStore
@@ -71,3 +73,16 @@ def test_errors_are_named_with_what_to_do(store: S3ObjectStore, answer: str, fau
     assert "\n" not in text
     assert len(text) < 400
     assert "the-secret-key" not in text
+
+
+def test_a_server_that_never_answers_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(objects, "_REQUEST_S", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        settings = SyncSettings(store=tmp_path, bucket="b", endpoint=address)
+        store = S3ObjectStore.connect(settings.place, KEYS, lambda: True)
+        for ask in (lambda: store.create("key", b"data", "image/jpeg"), lambda: store.sha256("key", 4)):
+            with pytest.raises(RemoteError, match="no answer in time") as caught:
+                ask()
+            assert caught.value.fault is RemoteFault.UNREACHABLE
+        store.close()

@@ -31,6 +31,11 @@ class Floors(RuleBasedStateMachine):
         self.before, self.floor = self.floor, raised(self.floor, clock=clock, synchronised=False, signed=signed)
         self.witnessed = max(self.witnessed, signed)
 
+    @rule(clock=times, signed=times)
+    def a_signature_beside_a_synchronised_clock(self, clock: float, signed: float) -> None:
+        self.before, self.floor = self.floor, raised(self.floor, clock=clock, synchronised=True, signed=signed)
+        self.witnessed = max(self.witnessed, clock)  # the publisher's own clock may be ahead
+
     @invariant()
     def it_only_rises_and_only_by_witnesses(self) -> None:
         assert self.floor >= self.before

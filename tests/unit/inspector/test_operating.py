@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.inspector.operating import (
+    LAST_MS,
     MAX_NOTE,
     MAX_REPLY,
     MAX_REQUEST,
@@ -31,7 +32,7 @@ requests = (
         refusal=st.text("abc ", max_size=40),
         bundle=st.text("abc-4", max_size=100),
         text=texts,
-        at=st.integers(0, 2**53 - 1),
+        at=st.integers(0, LAST_MS - 1),
         record=st.booleans(),
     )
 )
@@ -77,6 +78,7 @@ def test_an_answer_comes_back_and_is_never_too_long(state: State, text: str) -> 
         b'{"v":1,"verb":"update","source":"","at":0}',
         b'{"v":1,"verb":"update","source":"a","at":-1}',
         b'{"v":1,"verb":"update","source":"a"}',
+        b'{"v":1,"verb":"update","source":"a","at":253402300800000}',
         b'{"v":1,"verb":"archive","keep_days":-1}',
         b'{"v":1,"verb":"archive","keep_days":NaN}',
         b'{"v":1,"verb":"archive","keep_days":1e999}',

@@ -81,6 +81,6 @@ def test_an_older_bundle_may_be_asked_for_by_name() -> None:
 
 def test_only_harmless_reasons_raise_no_alarm() -> None:
     harmless = {reason for reason in Refusal if not reason.alarming}
-    assert harmless == {Refusal.UNKNOWN, Refusal.UNREACHABLE, Refusal.BUSY, Refusal.PRODUCT, Refusal.TURN}
+    assert harmless == {Refusal.UNKNOWN, Refusal.UNREACHABLE, Refusal.BUSY}
     failures = {reason for reason in Refusal if not reason.refused}
     assert failures == {Refusal.UNKNOWN, Refusal.UNREACHABLE, Refusal.DISK, Refusal.BUSY}

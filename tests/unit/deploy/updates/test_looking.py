@@ -141,3 +141,23 @@ def test_the_newest_of_several_new_bundles_is_fetched_alone(factory: Factory, st
     assert station.look() is not None
     assert station.look() is None
     assert [name for name in station.incoming() if name.endswith(".lgb")] == ["toy-6.lgb"]
+
+
+@pytest.mark.parametrize(
+    ("share", "changes", "refusal"),
+    [(0, {}, Refusal.TURN), (1000, {"product": "tile"}, Refusal.PRODUCT)],
+    ids=["not its turn", "another product"],
+)
+def test_what_is_for_others_is_passed_over_but_on_record_where_somebody_asks_for_it(
+    factory: Factory, station: StationClient, share: int, changes: dict[str, str], refusal: Refusal
+) -> None:
+    factory.add(share, **changes)
+    assert station.look() is None
+    assert station.reports == []
+    with pytest.raises(UpdateError) as caught:
+        station.look("toy-4")
+    assert caught.value.refusal is refusal
+    assert station.recorded() == [refusal]
+    assert station.look() is None
+    assert station.recorded() == [refusal, None]
+    assert station.incoming() == []
