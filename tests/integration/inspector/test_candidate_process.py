@@ -88,7 +88,7 @@ def test_a_file_that_was_exchanged_after_staging_is_refused() -> None:
 
 
 def test_a_bundle_that_is_too_slow_for_the_recipe_is_refused() -> None:
-    quick = (Recipe(id=0, name="phone", deadline_ms=121, capture_ms=100, views=(View(camera="top"),)),)
+    quick = (Recipe(id=0, name="phone", deadline_ms=102, capture_ms=100, views=(View(camera="top"),)),)
     hurried = order(shipped_bundle()).model_copy(update={"recipes": quick})
     process = CandidateProcess(hurried)
     try:

@@ -235,8 +235,8 @@ def test_a_changed_configuration_is_an_operator_s_action_of_the_next_start(tmp_p
 
 def judging_with(sha256: str, file: Path, store: Path) -> RunningStation:
     class OnThisBundle(RunningStation):
-        def _recipes(self, config: object) -> Mapping[int, LoadedRecipe]:
-            recipe = super()._recipes(config)[0]
+        def _recipes(self, config: object, active: Path, **options: object) -> Mapping[int, LoadedRecipe]:
+            recipe = super()._recipes(config, active, **options)[0]
             (view,) = recipe.views
             exchanged = replace(view, bundle=replace(view.bundle, sha256=sha256), file=file)
             return {0: replace(recipe, views=(exchanged,))}
