@@ -1,6 +1,8 @@
 """The detector: a bundle made ready to judge pictures."""
 
+import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
@@ -16,6 +18,10 @@ from models.quantisation import Quantisation
 from models.runtime import Runtime
 
 _WARM_UP_RUNS = 2
+
+
+def no_pause() -> None:
+    """Go on at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,12 +60,13 @@ class Reading:
 
 
 class Detector:
-    """One bundle loaded into the interpreter. Used by one thread at a time."""
+    """One bundle loaded into the interpreter; threads that use it at the same time wait for each other."""
 
     def __init__(self, bundle: Bundle, runtime: Runtime) -> None:
         """Join a bundle and its loaded network; :meth:`load` does both."""
         self.bundle = bundle
         self._runtime = runtime
+        self._turn = threading.Lock()
         source = bundle.manifest.input
         self._size = InputSize(width=source.width, height=source.height, colour=source.colour == "bgr")
         self._exposure = source.exposure.exposure() if source.exposure else None
@@ -70,15 +77,17 @@ class Detector:
         self._precision = np.asarray(known.precision) if known else None
 
     @classmethod
-    def load(cls, bundle: Bundle, threads: int = 2) -> Self:
-        """Load a bundle's network and run it until it is warm.
+    def load(cls, bundle: Bundle, threads: int = 2, pause: Callable[[], None] = no_pause) -> Self:
+        """Load a bundle's network and run it until it is warm; ``pause`` is called before each step of some length.
 
         Raises:
             ModelError: The network cannot be loaded or does not fit the manifest.
         """
+        pause()
         detector = cls(bundle, Runtime(bundle.model, bundle.manifest, threads))
         blank = np.zeros((bundle.manifest.input.height, bundle.manifest.input.width, 3), np.uint8)
         for _ in range(_WARM_UP_RUNS):
+            pause()
             detector.inspect(blank)
         return detector
 
@@ -109,8 +118,9 @@ class Detector:
         self, image: NDArray[np.uint8], roi: Region | None = None, half: NDArray[np.uint8] | None = None
     ) -> Reading:
         """Run the network on a picture; arguments and errors as of :meth:`inspect`."""
-        started = time.perf_counter_ns()
-        return self._read(*self._entrance(image, roi, half), started)
+        with self._turn:
+            started = time.perf_counter_ns()
+            return self._read(*self._entrance(image, roi, half), started)
 
     def read_prepared(self, prepared: Prepared) -> Reading:
         """Run the network on a picture that is its input already.
@@ -118,7 +128,8 @@ class Detector:
         Raises:
             ModelError: The network failed.
         """
-        return self._read(to_int8(prepared.pixels), prepared, time.perf_counter_ns())
+        with self._turn:
+            return self._read(to_int8(prepared.pixels), prepared, time.perf_counter_ns())
 
     def _read(self, entrance: NDArray[np.int8], prepared: Prepared, started: int) -> Reading:
         prepared_at = time.perf_counter_ns()
@@ -167,7 +178,8 @@ class Detector:
         Raises:
             ModelError: The network failed.
         """
-        return self._runtime.invoke(to_int8(pixels)).logits
+        with self._turn:
+            return self._runtime.invoke(to_int8(pixels)).logits
 
     def _entrance(
         self, image: NDArray[np.uint8], roi: Region | None = None, half: NDArray[np.uint8] | None = None

@@ -1,6 +1,7 @@
 """The self-test: golden pictures must give, on this machine, what they gave when the bundle was made."""
 
 import hashlib
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import cv2
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from edge.core.types import Box
 from models.bundle import Bundle, Golden, GoldenBox, GoldenExpectation
-from models.detector import Detection, Detector
+from models.detector import Detector, no_pause
 from models.errors import BundleDamagedError, GoldenMismatchError
 
 SCORE_TOLERANCE: Final = 0.02
@@ -19,8 +20,8 @@ NOVELTY_TOLERANCE: Final = 0.05
 _OVERLAP_MIN: Final = 0.7
 
 
-def verify_golden(bundle: Bundle, detector: Detector) -> None:
-    """Judge every golden picture and compare.
+def verify_golden(bundle: Bundle, detector: Detector, pause: Callable[[], None] = no_pause) -> None:
+    """Judge every golden picture and compare; ``pause`` is called before each.
 
     Raises:
         GoldenMismatchError: A score differs by more than 0.02, a novelty by more than 5 %, or a box is missing, moved,
@@ -29,14 +30,14 @@ def verify_golden(bundle: Bundle, detector: Detector) -> None:
         ModelError: The network failed.
     """
     for golden in bundle.golden:
+        pause()
         picture = decode(golden, bundle.label)
-        fault = _difference(golden.expected, detector.inspect(picture))
+        found = detector.inspect(picture)
+        fault = difference(golden.expected, found.score, found.boxes, found.novelty)
         if fault:
-            same = _hash(picture) == golden.expected.pixels_sha256
-            cause = "the network computes differently here" if same else "the picture decodes differently here"
             raise GoldenMismatchError(
-                f"{bundle.label}: {golden.expected.picture}: {fault}; {cause}: do not use this bundle on this machine, "
-                "install the software's own packages (OpenCV, ai-edge-litert) again"
+                f"{bundle.label}: {golden.expected.picture}: {fault}; {cause(golden, picture)}: do not use this bundle "
+                "on this machine, install the software's own packages (OpenCV, ai-edge-litert) again"
             )
 
 
@@ -81,15 +82,23 @@ def _hash(picture: NDArray[np.uint8]) -> str:
     return hashlib.sha256(np.ascontiguousarray(picture).tobytes()).hexdigest()
 
 
-def _difference(expected: GoldenExpectation, found: Detection) -> str:
-    if abs(found.score - expected.score) > SCORE_TOLERANCE:
-        return f"score {found.score:.4f} instead of {expected.score:.4f}"
-    if expected.novelty is not None and not _alike(expected.novelty, found.novelty):
-        return f"novelty {found.novelty} instead of {expected.novelty:.3f}"
-    if len(found.boxes) != len(expected.boxes):
-        return f"{len(found.boxes)} boxes instead of {len(expected.boxes)}"
+def cause(golden: Golden, picture: NDArray[np.uint8]) -> str:
+    """Return what a golden picture, as decoded here, tells of why it gives another output."""
+    same = _hash(picture) == golden.expected.pixels_sha256
+    return "the network computes differently here" if same else "the picture decodes differently here"
+
+
+def difference(expected: GoldenExpectation, score: float | None, boxes: Sequence[Box], novelty: float | None) -> str:
+    """Return in words how an output differs from the expected one beyond the tolerances; empty where it does not."""
+    if score is None or not abs(score - expected.score) <= SCORE_TOLERANCE:  # nor where it is no number
+        told = "none" if score is None else f"{score:.4f}"
+        return f"score {told} instead of {expected.score:.4f}"
+    if expected.novelty is not None and not _alike(expected.novelty, novelty):
+        return f"novelty {novelty} instead of {expected.novelty:.3f}"
+    if len(boxes) != len(expected.boxes):
+        return f"{len(boxes)} boxes instead of {len(expected.boxes)}"
     for box in expected.boxes:
-        if not any(other.category == box.category and _overlap(box, other) >= _OVERLAP_MIN for other in found.boxes):
+        if not any(other.category == box.category and _overlap(box, other) >= _OVERLAP_MIN for other in boxes):
             return f"no {box.category} at x {box.x}, y {box.y}"
     return ""
 

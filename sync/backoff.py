@@ -3,7 +3,7 @@
 import random
 from typing import Final
 
-from sync.errors import RemoteFault
+from edge.objects.errors import RemoteFault
 
 _FIRST_S: Final = 5.0
 _LAST_S: Final = 900.0

@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from edge.config.notify import Notifier
+from edge.objects.credentials import find_credentials
+from edge.objects.errors import RemoteError, RemoteFault, StoppedError
+from edge.objects.store import ObjectStore, S3ObjectStore
 from edge.spool.errors import SpoolError
 from edge.spool.reader import days, pictures_of
 from sync.backoff import pause_s
-from sync.errors import RemoteError, RemoteFault, StoppedError
-from sync.settings import SyncSettings, find_credentials
+from sync.settings import SyncSettings
 from sync.state import SyncState, UploadState
-from sync.store import ObjectStore, S3ObjectStore
 from sync.uploader import LocalReadError, Uploader
 
 Connect = Callable[[SyncSettings, Callable[[], bool]], ObjectStore]
@@ -50,13 +51,24 @@ def connect_s3(settings: SyncSettings, go_on: Callable[[], bool]) -> ObjectStore
     Raises:
         RemoteError: there are no keys, or the settings make no address.
     """
-    return S3ObjectStore.connect(settings, find_credentials(), go_on)
+    return S3ObjectStore.connect(settings.place, find_credentials(), go_on)
+
+
+def _nothing_beside() -> str:
+    return ""
 
 
 def run(
-    settings: SyncSettings, stop_event: threading.Event, *, notifier: Notifier, connect: Connect = connect_s3
+    settings: SyncSettings,
+    stop_event: threading.Event,
+    *,
+    notifier: Notifier,
+    connect: Connect = connect_s3,
+    beside: Callable[[], str] = _nothing_beside,
 ) -> None:
     """Send pictures until ``stop_event`` is set; a request under way is then given up within a second.
+
+    ``beside`` tells how the daemon's other work stands; what it raises ends this.
 
     Raises:
         StateError: ``sync.db`` cannot be used, or another sync runs.
@@ -69,13 +81,13 @@ def run(
         _LOG.info("sending pictures of %s to s3://%s/%s", settings.spool, settings.bucket, settings.prefix)
         while not stop_event.is_set():
             result = send_all(settings, state, connect, go_on)
-            notifier.status(_summary(result, state.counts()))
+            notifier.status("; ".join(part for part in (_summary(result, state.counts()), beside()) if part))
             failures = failures + 1 if result.problem else 0
             pause = settings.interval_s
             if result.problem:
                 pause = pause_s(failures, result.fault or RemoteFault.UNREACHABLE, generator)
                 _LOG.warning("%s; next try in %.0f s", result.problem, pause)
-            _wait(pause, stop_event, notifier)
+            _wait(pause, stop_event, notifier, beside)
         notifier.stopping()
 
 
@@ -135,9 +147,10 @@ def _send_pending(uploader: Uploader, state: SyncState, go_on: Callable[[], bool
         place = state.next_pending(place)
 
 
-def _wait(seconds: float, stop_event: threading.Event, notifier: Notifier) -> None:
+def _wait(seconds: float, stop_event: threading.Event, notifier: Notifier, beside: Callable[[], str]) -> None:
     until = time.monotonic() + seconds
     while not stop_event.is_set() and (rest := until - time.monotonic()) > 0:
+        beside()
         notifier.watchdog()
         stop_event.wait(min(rest, _BEAT_S))
 

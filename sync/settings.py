@@ -1,20 +1,11 @@
-"""What the sync daemon is told: places from the configuration, keys from the service manager or the environment."""
+"""What the sync daemon is told of pictures: where they come from and where they go."""
 
-import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
-from urllib.parse import urlsplit
 
+from edge.objects.place import UNITED_STATES, Bucket
 from edge.spool import SPOOL_FOLDER
-from sync.errors import RemoteError, RemoteFault
-
-_ADVICE = (
-    "give s3_access_key_id and s3_secret_access_key as systemd credentials, or name files in "
-    "LINEGATE_S3_ACCESS_KEY_ID_FILE and LINEGATE_S3_SECRET_ACCESS_KEY_FILE, or set AWS_ACCESS_KEY_ID and "
-    "AWS_SECRET_ACCESS_KEY"
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +20,7 @@ class SyncSettings:
     bucket: str
     prefix: str = ""
     endpoint: str | None = None
-    region: str = "us-east-1"
+    region: str = UNITED_STATES
     interval_s: float = 15.0
 
     @classmethod
@@ -39,75 +30,15 @@ class SyncSettings:
         Raises:
             ValueError: the bucket is no such URL, or the endpoint no address of a server.
         """
-        scheme, _, rest = url.partition("://")
-        bucket, _, prefix = rest.partition("/")
-        if scheme != "s3" or not bucket:
-            raise ValueError(f"bucket {url!r}: use s3://NAME or s3://NAME/PREFIX")
-        parts = [part for part in prefix.split("/") if part]
-        if {".", ".."}.intersection(parts):
-            raise ValueError(f"bucket {url!r}: a prefix has no '.' or '..' in it")
-        if endpoint is not None and not _is_server(endpoint):
-            raise ValueError(f"endpoint {endpoint!r}: use http://HOST:PORT or https://HOST:PORT")
-        return cls(store=store, bucket=bucket, prefix="/".join(parts), endpoint=endpoint, region=region)
+        place = Bucket.from_url(url, endpoint=endpoint, region=region)
+        return cls(store=store, bucket=place.bucket, prefix=place.prefix, endpoint=endpoint, region=region)
 
     @property
     def spool(self) -> Path:
         """The spool's folder."""
         return self.store / SPOOL_FOLDER
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Credentials:
-    """Keys of the object store; never printed."""
-
-    access_key_id: str = field(repr=False)
-    secret_access_key: str = field(repr=False)
-    session_token: str | None = field(default=None, repr=False)
-
-
-def find_credentials(environment: Mapping[str, str] = os.environ) -> Credentials:
-    """Return the keys: systemd's credentials, else files that the environment names, else ``AWS_*`` variables.
-
-    Read anew at every attempt, so that replaced files count.
-
-    Raises:
-        RemoteError: there are none, or a file cannot be read.
-    """
-    folder = environment.get("CREDENTIALS_DIRECTORY")
-    # A unit that loads other credentials only has a folder too.
-    if folder and (key_file := Path(folder, "s3_access_key_id")).exists():
-        return _read_pair(key_file, Path(folder, "s3_secret_access_key"))
-    key_name = environment.get("LINEGATE_S3_ACCESS_KEY_ID_FILE")
-    secret_name = environment.get("LINEGATE_S3_SECRET_ACCESS_KEY_FILE")
-    if key_name and secret_name:
-        return _read_pair(Path(key_name), Path(secret_name))
-    key, secret = environment.get("AWS_ACCESS_KEY_ID"), environment.get("AWS_SECRET_ACCESS_KEY")
-    if key and secret:
-        token = environment.get("AWS_SESSION_TOKEN") or None
-        return Credentials(access_key_id=key, secret_access_key=secret, session_token=token)
-    raise RemoteError(RemoteFault.CREDENTIALS, f"no keys for the object store: {_ADVICE}")
-
-
-def _is_server(url: str) -> bool:
-    """Whether a URL names a server and nothing more; obstore panics on some that do not."""
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        return False
-    plain = not (parts.query or parts.fragment or parts.username or parts.password)
-    return parts.scheme in {"http", "https"} and bool(parts.hostname) and port != 0 and plain
-
-
-def _read_pair(key_file: Path, secret_file: Path) -> Credentials:
-    return Credentials(access_key_id=_read(key_file), secret_access_key=_read(secret_file))
-
-
-def _read(path: Path) -> str:
-    try:
-        text = path.read_text("ascii").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise RemoteError(RemoteFault.CREDENTIALS, f"cannot read the key in {path} ({error}): {_ADVICE}") from error
-    if not text:
-        raise RemoteError(RemoteFault.CREDENTIALS, f"the key in {path} is empty: {_ADVICE}")
-    return text
+    @property
+    def place(self) -> Bucket:
+        """The bucket as a whole: the keys of pictures carry the prefix themselves."""
+        return Bucket(bucket=self.bucket, endpoint=self.endpoint, region=self.region)

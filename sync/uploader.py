@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from edge.objects.errors import ObjectExistsError
+from edge.objects.store import ObjectStore
 from edge.spool.reader import read_entry, sidecar_path_of
 from edge.spool.sidecar import SideCar
-from sync.errors import ObjectExistsError
 from sync.state import UploadState
-from sync.store import ObjectStore
 
 MAX_PICTURE_BYTES: Final = 256 << 20
 """A picture is held in memory while it is sent; what claims to be larger is no JPEG of a camera."""

@@ -17,6 +17,7 @@ import typer
 
 from camera.virtual import VirtualLine, VirtualParameters
 from edge.cli.bench_report import figures, stage_fields, stage_lines
+from edge.cli.bench_swaps import measure_swaps, swap_lines
 from edge.cli.common import Exit, JsonOption, explained, fail, stop_event
 from edge.cli.demo import (
     LINE,
@@ -56,12 +57,21 @@ def bench(
     ledger: Annotated[
         Path | None, typer.Option("--ledger", metavar="STORE", help="The newest parts of this store, inspecting none.")
     ] = None,
+    swaps: Annotated[
+        int | None, typer.Option("--swaps", min=1, help="Exchange the active bundle so often meanwhile.")
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Inspect parts at a steady rate and report every stage's time, and the inspector's memory and CPU.
 
-    With --ledger: where the time of the newest parts of a station's own ledger went.
+    With --ledger: where the time of the newest parts of a station's own ledger went. With --swaps: what parts notice
+    while one bundle takes another's place.
     """
+    if swaps is not None:
+        if ledger is not None:
+            fail("--swaps and --ledger: give one of them", Exit.USAGE)
+        _swapped(swaps, rate, images, as_json=json)
+        return
     with explained():
         if ledger is None:
             report = _measured(parts, rate, images)
@@ -70,6 +80,15 @@ def bench(
         else:
             fail("--images and --ledger: give one of them", Exit.USAGE)
     typer.echo(json_format.dumps(report) if json else "\n".join(_lines(report)))
+
+
+def _swapped(swaps: int, rate: float, images: Path | None, *, as_json: bool) -> None:
+    with explained(), tempfile.TemporaryDirectory(prefix="linegate-bench-") as name:
+        source = replay_source(images or _drawn(Path(name) / "pictures"))
+        report = measure_swaps(swaps, rate, source)
+    typer.echo(json_format.dumps(report) if as_json else "\n".join(swap_lines(report)))
+    if report["lost"] or report["late"] or report["ledger"] != "ok":
+        raise typer.Exit(Exit.FAILED)
 
 
 def _recorded(store: Path, parts: int) -> dict[str, Any]:

@@ -15,6 +15,9 @@ import typer
 
 from camera.errors import CameraError
 from deploy.provisioning.errors import ProvisioningError
+from deploy.publishing.errors import PublishingError
+from deploy.slots.errors import SlotsError, SlotsRefusedError
+from deploy.updates.errors import UpdateError
 from edge.config import DEFAULT_PATH, ConfigError, FurtherCheck, LoadedConfig, load_config_file, nothing_further
 from edge.core.dataset import DatasetError
 from edge.inspector.build import UnsafeStartError
@@ -22,6 +25,7 @@ from edge.inspector.judging import Roi
 from edge.inspector.views import RecipeError, UnsafeRecipeError
 from edge.ledger import LedgerError
 from edge.line.link import LinkError
+from edge.objects.errors import RemoteError
 from edge.spool.errors import SpoolError
 from models.errors import ModelError
 
@@ -72,7 +76,10 @@ KNOWN_ERRORS = (
     LinkError,
     ModelError,
     ProvisioningError,
+    PublishingError,
     RecipeError,
+    RemoteError,
+    SlotsError,
     SpoolError,
 )
 
@@ -96,8 +103,10 @@ def explained() -> Iterator[None]:
     """Turn the errors of every layer into a message and an exit code: 3 where safety refuses, else 1."""
     try:
         yield
-    except (UnsafeStartError, UnsafeRecipeError) as error:
+    except (SlotsRefusedError, UnsafeStartError, UnsafeRecipeError) as error:
         fail(f"refused: {error}", Exit.REFUSED)
+    except UpdateError as error:
+        fail(f"{error.refusal}: {error}", Exit.REFUSED if error.refusal.refused else Exit.FAILED)
     except KNOWN_ERRORS as error:
         fail(str(error))
     except OSError as error:
@@ -136,3 +145,4 @@ def log_to_stderr() -> None:
     stamped = "JOURNAL_STREAM" not in os.environ
     form = "%(asctime)s %(levelname)s %(name)s: %(message)s" if stamped else "%(levelname)s %(name)s: %(message)s"
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format=form)
+    logging.getLogger("tuf").setLevel(logging.WARNING)  # it tells of every root key that did not sign

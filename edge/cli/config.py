@@ -2,6 +2,7 @@
 
 import typer
 
+from deploy.active import active_bundle
 from edge.cli.common import DEFAULT_CONFIG, ConfigOption, explained, load_or_exit
 from edge.inspector.build import configured_recipes, create_sources, refuse_unsafe
 from edge.inspector.named import missing_or_unusable
@@ -19,7 +20,7 @@ def check(config: ConfigOption = DEFAULT_CONFIG) -> None:
     with explained():
         sources = create_sources(loaded.config)
         refuse_unsafe(loaded.config, sources)
-        recipes = configured_recipes(loaded.config)
+        recipes = configured_recipes(loaded.config, active_bundle(loaded.config.store.path))
     typer.echo(f"{config}: usable (SHA-256 {loaded.sha256[:12]}…)")
     for camera in loaded.config.camera:
         typer.echo(f"camera {camera.name}: {sources[camera.name].identity}, timing {sources[camera.name].timing}")

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from deploy.active import active_bundle
 from edge.cli.common import (
     DEFAULT_CONFIG,
     CommissionedOption,
@@ -157,7 +158,7 @@ def _of_recipe(path: Path, wanted: int | None, view: str | None) -> _Judged:
     cameras = [one.camera for one in recipe.views]
     if view is not None and view not in cameras:
         fail(f"recipe {recipe.id} has no view {view!r}, only {', '.join(cameras)}", Exit.USAGE)
-    loaded = load_recipes((recipe,), live=config.line.live)[recipe.id]
+    loaded = load_recipes((recipe,), live=config.line.live, active=active_bundle(config.store.path))[recipe.id]
     views = tuple(one for one in loaded.views if view in {None, one.camera})
     name = f"recipe {loaded.id} ({loaded.name}), revision {loaded.revision}"
     return _Judged(views=views, recipe=name, view=views[0].camera if len(views) == 1 else None)

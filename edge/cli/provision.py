@@ -14,9 +14,12 @@ from deploy.provisioning import steps
 from deploy.provisioning.credentials import KeyKind
 from deploy.provisioning.describe import Described, describe
 from deploy.provisioning.errors import ProvisioningError
-from deploy.provisioning.files import known_account, read
+from deploy.provisioning.files import known_account, read, write
 from deploy.provisioning.names import Member, Role, parse_member, station_member
+from deploy.publishing.keys import SHOWN
+from deploy.updates.root import read_root
 from edge.cli.common import Exit, JsonOption, explained, fail, load_or_exit
+from edge.config.schema import DEFAULT_MODELS_ROOT
 from edge.line.certificate import WARN_DAYS
 
 AUTHORITY_DAYS = 7300
@@ -243,6 +246,25 @@ def show(
         for one in found:
             typer.echo(_sentence(one, present))
     raise typer.Exit(Exit.FAILED if expired else Exit.OK)
+
+
+@app.command()
+def models(
+    root: Annotated[Path, typer.Option("--root", metavar="FILE", help="The publisher's root, fully signed.")],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where [updates] root looks for it.")] = (
+        DEFAULT_MODELS_ROOT
+    ),
+    replace: ReplaceOption = False,
+) -> None:
+    """Have this station trust a publisher of bundles. Compare the keys' ids with what the publisher reads out."""
+    with explained():
+        found = read_root(root)
+        write(out, read(root), replace=replace)
+    typer.echo(f"{out}: root version {found.signed.version}, until {found.signed.expires:%Y-%m-%d}")
+    for role, holders in found.signed.roles.items():
+        keys = ", ".join(keyid[:SHOWN] for keyid in holders.keyids)
+        typer.echo(f"  {role}: {holders.threshold} of {len(holders.keyids)} keys ({keys})")
+    typer.echo(f'then, in the station\'s configuration:\n  [updates]\n  source = "https://HOST/PATH"\n  root = "{out}"')
 
 
 def _member(name: str | None, config: Path | None) -> Member:

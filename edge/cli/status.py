@@ -12,6 +12,7 @@ from typing import Any, Final
 import typer
 
 from edge.cli.common import DEFAULT_CONFIG, ConfigOption, Exit, JsonOption, explained, load_or_exit
+from edge.cli.status_models import model_fields, model_lines
 from edge.config import Config
 from edge.core import wire
 from edge.core.codes import describe
@@ -40,6 +41,7 @@ def status(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> N
         heard = _listen(settings)
         certificates = validities(settings)
     ledger = _ledger(loaded.config)
+    models = model_fields(loaded.config)
     beat = heard["heartbeat"]
     ready = bool(beat and beat.get("ready"))
     if json:
@@ -47,9 +49,9 @@ def status(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> N
             {"key": one.key, "name": one.name, "path": str(one.path), "ends": one.ends.isoformat()}
             for one in certificates
         ]
-        typer.echo(json_format.dumps(heard | ledger | {"ready": ready, "certificates": listed}))
+        typer.echo(json_format.dumps(heard | ledger | models | {"ready": ready, "certificates": listed}))
     else:
-        _print(loaded.config, heard, ledger, certificates, ready=ready)
+        _print(loaded.config, heard, ledger, certificates, ready=ready, models=model_lines(models))
     raise typer.Exit(Exit.OK if ready else Exit.FAILED)
 
 
@@ -120,6 +122,7 @@ def _print(
     certificates: tuple[Validity, ...],
     *,
     ready: bool,
+    models: Iterator[str],
 ) -> None:
     station = config.station
     typer.echo(f"station {station.site}/{station.line}/{station.name}: {'ready' if ready else 'NOT READY'}")
@@ -132,7 +135,7 @@ def _print(
         typer.echo(f"faults: {', '.join(state['faults'])}")
     for alarm in heard["alarms"]:
         typer.echo(f"alarm {alarm.get('name')}: {alarm.get('text')}")
-    for line in (*_certificates(certificates, datetime.now(UTC)), *_equipment(state)):
+    for line in (*_certificates(certificates, datetime.now(UTC)), *_equipment(state), *models):
         typer.echo(line)
     if ledger["ledger_error"]:
         typer.echo(f"ledger: {ledger['ledger_error']}")

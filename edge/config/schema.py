@@ -21,6 +21,7 @@ from edge.core.wire import NAME_PATTERN
 
 ACTIVE_BUNDLE = "active"
 BUNDLE_SUFFIX: Final = ".lgb"
+DEFAULT_MODELS_ROOT: Final = Path("/etc/linegate/models-root.json")
 SMALLEST_SPOOL: Final = 1_000_000
 """Less than about one picture is a slip, not a limit."""
 
@@ -74,6 +75,13 @@ def _size(value: object, handler: ValidatorFunctionWrapHandler) -> ByteSize:
     if not SMALLEST_SPOOL <= size <= LARGEST_SPOOL:
         raise ValueError("cannot be used: write 1 MB or more and 1 EB at most, such as '8 GB'")
     return size
+
+
+def _band(band: tuple[float, float]) -> tuple[float, float]:
+    low, high = band
+    if low > high:
+        raise ValueError(f"a band is [lowest, highest], and {low:g} is above {high:g}")
+    return band
 
 
 Name = Annotated[str, _written_as(NAME_PATTERN, "write 1 to 12 of a-z, 0-9 and -")]
@@ -218,6 +226,27 @@ class Store(_Table):
     ledger_events: Annotated[int, Field(ge=100_000, le=1_000_000_000)] = 10_000_000
 
 
+class Models(_Table):
+    """``[models]``: what a new bundle has to keep to, and what is usual on this line.
+
+    ``product`` is what bundles must be made for, by default what the active one is. ``canary_share`` is the share of
+    parts in a canary, ``answers_min`` the least share of pictures to which a bundle must give a usable answer,
+    ``memory_limit`` what it may take. ``alpha`` is the chance that a bundle which is no worse is ever stopped by paired
+    evidence. The bands are the usual shares of rejects and of parts that cannot be judged: outside of them an alarm is
+    raised, and with ``band_stops`` the station is not ready.
+    """
+
+    product: Annotated[str, StringConstraints(min_length=1, max_length=40)] | None = None
+    canary_share: Annotated[float, Field(ge=0.001, le=1.0, allow_inf_nan=False)] = 0.1
+    answers_min: Probability = 0.95
+    memory_limit: Annotated[ByteSize, WrapValidator(_size)] = ByteSize(1_000_000_000)
+    alpha: Annotated[float, Field(ge=0.000_001, le=0.2, allow_inf_nan=False)] = 0.01
+    reject_band: Annotated[tuple[Probability, Probability], AfterValidator(_band)] | None = None
+    abstain_band: Annotated[tuple[Probability, Probability], AfterValidator(_band)] | None = None
+    band_parts: Annotated[int, Field(ge=100, le=1_000_000)] = 10_000
+    band_stops: bool = False
+
+
 class Sync(_Table):
     """``[sync]``: the bucket that pictures go to; keys come from files or the service manager's credentials."""
 
@@ -229,6 +258,26 @@ class Sync(_Table):
     ]
     endpoint: Annotated[str, _written_as(r"https?://.+", "write http://HOST:PORT or https://HOST:PORT")] | None = None
     region: str = "us-east-1"
+
+
+class Updates(_Table):
+    """``[updates]``: where signed bundles come from, and the root that vouches for them.
+
+    ``endpoint`` and ``region`` are those of an S3 source; ``ca`` adds authorities to those that the system trusts.
+    """
+
+    source: Annotated[
+        str,
+        _written_as(
+            r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w.!*'()/-]*)?|https?://[^\s?#]+|/[^\x00-\x1f]*",
+            "write https://HOST/PATH, s3://BUCKET/PREFIX or an absolute folder",
+        ),
+    ]
+    root: AbsolutePath = DEFAULT_MODELS_ROOT
+    interval_s: Annotated[int, Field(ge=60, le=604_800)] = 3600
+    endpoint: Annotated[str, _written_as(r"https?://.+", "write http://HOST:PORT or https://HOST:PORT")] | None = None
+    region: str = "us-east-1"
+    ca: AbsolutePath | None = None
 
 
 class Hmi(_Table):
@@ -245,7 +294,9 @@ class Config(_Table):
     recipe: tuple[Recipe, ...] = ()
     line: Line
     store: Store = Store()
+    models: Models = Models()
     sync: Sync | None = None
+    updates: Updates | None = None
     hmi: Hmi | None = None
 
     @property

@@ -214,6 +214,49 @@ class Operator:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """What a bundle on trial said of a part, beside what the station's own models said: the pair of verdicts.
+
+    ``bundle`` is the candidate's hash, ``incumbent`` the wire's name of the bundles that judged; ``stage`` says whether
+    an accept of this part needed the candidate too. ``decision`` is None where it gave no usable answer, ``own`` what
+    the incumbent would have decided alone. Scores are per mille as on the wire; ``took_ns`` is the candidate's time.
+    """
+
+    key: PartKey
+    part: str
+    bundle: str
+    incumbent: str
+    stage: Literal["shadow", "canary"]
+    decision: Decision | None
+    code: int
+    score: int
+    own: Decision
+    own_code: int
+    own_score: int
+    took_ns: int
+    at: Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelMoved:
+    """A bundle came a step further in its life on this station, or was taken back; by whom and why.
+
+    ``sha256`` is None for the bundle that the software carries, ``before`` for one that was not there; ``revision``
+    counts the changes of the station's store of bundles.
+    """
+
+    epoch: int
+    bundle: str
+    sha256: str | None
+    before: str | None
+    after: str
+    revision: int
+    who: str
+    reason: str
+    at: Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Archived:
     """The events ``first`` to ``last`` are in a file of the archive, proven by reading it back.
 
@@ -274,6 +317,8 @@ Event = (
     | Stored
     | Pruned
     | Operator
+    | Compared
+    | ModelMoved
     | Archived
     | EpochStarted
     | EpochEnded

@@ -49,6 +49,17 @@ def mcnemar_exact(counts: PairedCounts) -> float:
     return min(1.0, float(Fraction(2 * ways, 1 << differing)))
 
 
+def mcnemar_worse(counts: PairedCounts) -> float:
+    """Return the one-sided p-value of "the first judge errs no more often than the second", for a single look.
+
+    The exact form as in :func:`mcnemar_exact`: the chance of at least so many errors of the first judge alone if each
+    differing part is a fair coin. Whoever looks again and again needs :mod:`edge.core.paired_evidence`.
+    """
+    differing = counts.first_only + counts.second_only
+    ways = sum(math.comb(differing, hits) for hits in range(counts.first_only, differing + 1))
+    return float(Fraction(ways, 1 << differing))
+
+
 def paired_difference(counts: PairedCounts, confidence: float = 0.95) -> Interval | None:
     """Return the two-sided interval of the first judge's share less the second's, None without parts.
 

@@ -60,3 +60,14 @@ def judge_part(views: Sequence[ViewJudgement], expected: Iterable[str]) -> Verdi
         score=max(scores, default=None),
         defects=sum(verdict.defects for verdict in verdicts),
     )
+
+
+def with_second(own: Verdict, other: Decision | None) -> Verdict:
+    """Return the verdict of a part whose accept needs a second model too, whose answer is ``other`` (None: none came).
+
+    The second model can only take an accept away: it accepts nothing, and rejects nothing.
+    """
+    if own.decision is not Decision.ACCEPT or other is Decision.ACCEPT:
+        return own
+    code = Code.CANARY_SILENT if other is None else Code.CANARY_DISAGREES
+    return cannot_judge(code, own.score, own.defects)

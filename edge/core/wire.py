@@ -9,6 +9,7 @@ import re
 import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Any, Final, Literal
 
 from edge.core.codes import SCORE_NONE, Code
@@ -78,6 +79,27 @@ class Heartbeat:
     ready: bool
     fault: int
     recipe: int
+
+
+class SelfTestOutcome(IntEnum):
+    """What a self-test came to, on ``evt/test``."""
+
+    FAILED = 0
+    PASSED = 1
+    REFUSED = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelfTestReport:
+    """The payload of ``evt/test``; field names are the wire's. ``id`` is the request's own."""
+
+    id: str
+    epoch: int
+    ok: SelfTestOutcome
+    n: int
+    model: str
+    ms: int
+    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,6 +254,35 @@ def parse_truth(payload: bytes) -> TruthReport:
     if not isinstance(source, str) or not 0 < len(source) <= MAX_SOURCE or not source.isprintable():
         raise WireError(f"source is {reprlib.repr(source)}, expected 1 to {MAX_SOURCE} printable characters")
     return TruthReport(part=part, truth="accept" if truth == "accept" else "reject", source=source)
+
+
+def parse_test(payload: bytes) -> str:
+    """Parse ``cmd/test`` and return its ``id``, empty where it has none; no payload at all is a request too.
+
+    Raises:
+        WireError: as :func:`parse_trigger`.
+    """
+    if not payload:
+        return ""
+    fields = _parse(payload)
+    return _text(fields, "id", PART_PATTERN) if "id" in fields else ""
+
+
+def encode_test(report: SelfTestReport) -> bytes:
+    """Return the payload of ``evt/test``, at most 240 bytes: a text that is too long is cut."""
+    fields: dict[str, int | str] = {
+        "v": VERSION,
+        "id": report.id,
+        "epoch": report.epoch,
+        "ok": int(report.ok),
+        "n": report.n,
+        "model": report.model,
+        "ms": min(report.ms, MAX_U16),
+        "text": "",
+    }
+    # As ASCII without what JSON would spell out: one byte a character.
+    text = "".join(letter if " " <= letter <= "~" and letter not in '"\\' else "?" for letter in report.text)
+    return encode(fields | {"text": text[: MAX_PAYLOAD - len(encode(fields))]})
 
 
 def parse_result(payload: bytes) -> Result:

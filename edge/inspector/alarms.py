@@ -25,6 +25,11 @@ class Alarm(StrEnum):
     EARLY = "early"
     LATE = "late"
     ARCHIVE = "archive"
+    GOLDEN = "golden"
+    ROLLED = "rolled"
+    RATES = "rates"
+    BUNDLES = "bundles"
+    UPDATE = "update"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

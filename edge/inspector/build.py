@@ -10,6 +10,7 @@ from typing import Final
 
 from camera.factory import create_source
 from camera.source import Frame, Source, Timing
+from deploy.slots.store import SlotStore
 from edge.config import Config, LoadedConfig
 from edge.core import wire
 from edge.core.admission import Sessions
@@ -24,7 +25,7 @@ from edge.inspector.certificates import CertificateWatch
 from edge.inspector.dispatch import Dispatch
 from edge.inspector.guard import DeadlineGuard
 from edge.inspector.keeping import Keeping
-from edge.inspector.loop import InspectionLoop
+from edge.inspector.loop import Inspected, InspectionLoop
 from edge.inspector.operator_desk import OperatorDesk
 from edge.inspector.operator_socket import OperatorSocket
 from edge.inspector.outbox import HistoryItem
@@ -33,9 +34,19 @@ from edge.inspector.provenance import author_of, found_models
 from edge.inspector.reception import Reception
 from edge.inspector.recipes import Recipes, judging_hash, load_recipes, probe
 from edge.inspector.retained import Retained
+from edge.inspector.selftest import SelfTest, self_test
+from edge.inspector.service.requests import SelfTestRequests
+from edge.inspector.service.service import ModelService
+from edge.inspector.service.starting import LoadRecipes, Test, load_for_start
+from edge.inspector.service.watch import ModelWatch
+from edge.inspector.service.workshop import Parts
+from edge.inspector.serving import Gaps, Serving
 from edge.inspector.station import Identity, Station, offline_state, software_version
 from edge.inspector.timer import TimerTrigger
+from edge.inspector.trial.candidate import Candidate, CandidateProcess
+from edge.inspector.trial.protocol import Order
 from edge.inspector.trigger_counts import TriggerCounts
+from edge.inspector.update_watch import UpdateWatch
 from edge.inspector.verdicts import Author
 from edge.ledger import EpochOpening, Ledger
 from edge.ledger.archiver import Archiver
@@ -47,6 +58,7 @@ from edge.line.settings import LinkSettings, check, station_client_id
 from edge.spool import SPOOL_FOLDER
 from edge.spool.sidecar import StationName
 from edge.spool.store import Spool
+from models.detector import no_pause
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -74,6 +86,8 @@ class Inspector:
     certificates: CertificateWatch
     archiver: Archiver
     operators: OperatorSocket
+    models: ModelWatch
+    updates: UpdateWatch
 
 
 def refuse_unsafe(config: Config, sources: Mapping[str, Source]) -> None:
@@ -99,9 +113,11 @@ def create_sources(config: Config) -> dict[str, Source]:
     return {camera.name: create_source(camera.name, camera.source, camera.latency_ms) for camera in config.camera}
 
 
-def configured_recipes(config: Config) -> Recipes:
-    """Load the bundles of every recipe of a configuration; raises as :func:`load_recipes`."""
-    return load_recipes(config.recipes, live=config.line.live)
+def configured_recipes(
+    config: Config, active: Path, *, prove: bool = True, pause: Callable[[], None] = no_pause
+) -> Recipes:
+    """Load the bundles of every recipe of a configuration; arguments and errors as of :func:`load_recipes`."""
+    return load_recipes(config.recipes, live=config.line.live, active=active, prove=prove, pause=pause)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,17 +125,20 @@ class Adapters:
     """What touches the world, exchangeable as a whole: cameras, models and the line link."""
 
     sources: Callable[[Config], Mapping[str, Source]] = create_sources
-    recipes: Callable[[Config], Recipes] = configured_recipes
+    recipes: LoadRecipes = configured_recipes
+    test: Test = self_test
+    candidate: Callable[[Order], Candidate] = CandidateProcess
     link: Callable[[LinkSettings, LinkEvents], Link] = MqttLink
 
 
 def build(loaded: LoadedConfig, stack: ExitStack, adapters: Adapters) -> Inspector:
     """Open store, models, cameras and epoch; what is opened is closed by ``stack``.
 
-    What can be known to fail for good fails before the ledger is opened, so that it uses up no epoch.
+    What can be known to fail for good fails before the epoch is started, so that it uses up none.
 
     Raises:
-        UnsafeStartError, RecipeError, BundleError, CameraError, LedgerError, SpoolError, LinkError: what is wrong.
+        UnsafeStartError, RecipeError, ModelError, SlotsError, CameraError, LedgerError, SpoolError, LinkError: what is
+            wrong.
     """
     config = loaded.config
     settings = _link_settings(config)
@@ -128,10 +147,11 @@ def build(loaded: LoadedConfig, stack: ExitStack, adapters: Adapters) -> Inspect
     refuse_unsafe(config, sources)
     if config.line.trigger == "presence":
         watchable(sources[config.recipes[0].views[0].camera])
-    recipes = adapters.recipes(config)
-
     ledger = Ledger.open(config.store.path)
     stack.callback(lambda: ledger.close("the start failed", clock.now(), {}))
+    bundles = stack.enter_context(SlotStore.open(config.store.path))
+    loaded_models = load_for_start(config, bundles, adapters.recipes, adapters.test)
+    recipes = Serving(loaded_models.recipes)
     spool = Spool.open(
         config.store.path / SPOOL_FOLDER,
         limit_bytes=int(config.store.spool_limit),
@@ -145,8 +165,17 @@ def build(loaded: LoadedConfig, stack: ExitStack, adapters: Adapters) -> Inspect
     author = Author(config_hash=judging_hash(loaded.sha256, recipes), software=software_version(), simulated=True)
     opening = _start_epoch(ledger, author, loaded.path, recipes)
     settings = replace(settings, will=(wire.STATE, offline_state(opening.epoch)))
-    parts = _Opened(sources=sources, recipes=recipes, ledger=ledger, spool=spool, author=author, opening=opening)
-    return _compose(config, parts, partial(adapters.link, settings))
+    parts = _Opened(
+        sources=sources,
+        recipes=recipes,
+        bundles=bundles,
+        tested=loaded_models.tested,
+        ledger=ledger,
+        spool=spool,
+        author=author,
+        opening=opening,
+    )
+    return _compose(config, parts, adapters, partial(adapters.link, settings))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +183,9 @@ class _Opened:
     """What the daemon's parts share, open and ready."""
 
     sources: Mapping[str, Source]
-    recipes: Recipes
+    recipes: Serving
+    bundles: SlotStore
+    tested: SelfTest
     ledger: Ledger
     spool: Spool
     author: Author
@@ -176,12 +207,28 @@ def _start_epoch(ledger: Ledger, author: Author, configuration: Path, recipes: R
     return opening
 
 
-def _compose(config: Config, opened: _Opened, make_link: Callable[[LinkEvents], Link]) -> Inspector:
+def _compose(config: Config, opened: _Opened, adapters: Adapters, make_link: Callable[[LinkEvents], Link]) -> Inspector:
     """Join the parts; nothing is opened or started."""
     ledger, recipes, author, opening = opened.ledger, opened.recipes, opened.author, opened.opening
     alarms = Alarms(clock.now())
     identity = Identity(epoch=opening.epoch, live=config.line.live, software=author.software)
     station = Station(identity, sources=opened.sources, recipes=recipes, ledger=ledger, alarms=alarms)
+    gaps = Gaps()
+    models = ModelWatch(
+        Parts(
+            config=config,
+            store=opened.bundles,
+            serving=recipes,
+            gaps=gaps,
+            station=station,
+            ledger=ledger,
+            alarms=alarms,
+            load=adapters.recipes,
+            test=adapters.test,
+            candidate=adapters.candidate,
+        ),
+        opened.tested,
+    )
     link_alarm = LinkAlarm(alarms)
     dispatch = Dispatch(ledger, link_alarm.answered)
     dispatch.add_history(_left_over(opening))
@@ -210,6 +257,7 @@ def _compose(config: Config, opened: _Opened, make_link: Callable[[LinkEvents], 
         watch=guard.watch,
         answer_now=guard.answer_now,
         audit=audit,
+        found=models.service.truth,
     )
     own_trigger = _own_trigger(config, opened.sources, reception, station)
     keeping = Keeping(opened.spool, station=_station_name(config), author=author, ledger=ledger, alarms=alarms)
@@ -220,10 +268,13 @@ def _compose(config: Config, opened: _Opened, make_link: Callable[[LinkEvents], 
         author=author,
         alarms=alarms,
         deliver=guard.send,
-        afterwards=keeping.keep,
+        afterwards=_afterwards(keeping, models.service),
         probe=lambda: probe(recipes),
+        gaps=gaps,
+        second=models.service,
     )
     store = config.store
+    updates = UpdateWatch(alarms)
     archiver = Archiver(ledger, store.path, Retention(days=store.ledger_days, events=store.ledger_events))
     return Inspector(
         ledger=ledger,
@@ -231,7 +282,7 @@ def _compose(config: Config, opened: _Opened, make_link: Callable[[LinkEvents], 
         reception=reception,
         loop=loop,
         guard=guard,
-        link=make_link(_link_events(reception, guard, link_alarm)),
+        link=make_link(_link_events(reception, guard, link_alarm, SelfTestRequests(models, opening.epoch, guard.say))),
         keeping=keeping,
         own_trigger=own_trigger,
         triggers=TriggerCounts(reception.counts, alarms),
@@ -240,8 +291,20 @@ def _compose(config: Config, opened: _Opened, make_link: Callable[[LinkEvents], 
         link_alarm=link_alarm,
         certificates=CertificateWatch(_link_settings(config), alarms),
         archiver=archiver,
-        operators=OperatorSocket(store.path, OperatorDesk(ledger, archiver).serve),
+        updates=updates,
+        operators=OperatorSocket(store.path, OperatorDesk(ledger, archiver, updates, models.service).serve),
+        models=models,
     )
+
+
+def _afterwards(keeping: Keeping, models: ModelService) -> Callable[[Inspected], None]:
+    """Return what follows a part's verdict: its pictures to the spool, what it tells to those who keep the models."""
+
+    def follow(inspected: Inspected) -> None:
+        keeping.keep(inspected)
+        models.seen(inspected)
+
+    return follow
 
 
 def _own_trigger(
@@ -284,14 +347,16 @@ def _link_settings(config: Config) -> LinkSettings:
         broker=config.line.broker,
         base_topic=wire.base_topic(station.site, station.line, station.name),
         client_id=station_client_id(station.site, station.line, station.name),
-        subscriptions=(wire.TRIGGER, wire.ACK, wire.TRUTH, wire.STATE),
+        subscriptions=(wire.TRIGGER, wire.ACK, wire.TRUTH, wire.TEST, wire.STATE),
         ca=config.line.ca,
         cert=config.line.cert,
         key=config.line.key,
     )
 
 
-def _link_events(reception: Reception, guard: DeadlineGuard, link_alarm: LinkAlarm) -> LinkEvents:
+def _link_events(
+    reception: Reception, guard: DeadlineGuard, link_alarm: LinkAlarm, tests: SelfTestRequests
+) -> LinkEvents:
     def message(arrived: Message) -> None:
         match arrived.topic:
             case wire.TRIGGER:
@@ -300,6 +365,8 @@ def _link_events(reception: Reception, guard: DeadlineGuard, link_alarm: LinkAla
                 reception.ack(arrived)
             case wire.TRUTH:
                 reception.truth(arrived)
+            case wire.TEST:
+                tests.arrived(arrived)
             case wire.STATE:
                 guard.state_arrived(arrived)
 

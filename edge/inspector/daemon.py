@@ -24,6 +24,7 @@ HELD_LOG_BYTES: Final = 256_000_000
 
 COMMAND_ALARM_S: Final = 60.0
 FINISH_S: Final = 5.0
+STOPPED: Final = "stopped"
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -37,12 +38,13 @@ def run(loaded: LoadedConfig, stopping: threading.Event, adapters: Adapters | No
 
     Raises:
         HangError: a stage hangs; the caller must end the process without waiting for its threads.
-        UnsafeStartError, RecipeError, BundleError, CameraError, LedgerError, SpoolError, LinkError: it cannot start.
+        UnsafeStartError, RecipeError, ModelError, SlotsError, CameraError, LedgerError, SpoolError, LinkError: it
+            cannot start.
     """
     notifier = Notifier.from_environment()
     with ExitStack() as stack:
         inspector = build(loaded, stack, adapters or Adapters())
-        ending = "stopped"
+        ending = STOPPED
         # What is loaded now lives as long as the process: the collector need not walk it while a part waits.
         gc.collect()
         gc.freeze()
@@ -57,11 +59,12 @@ def run(loaded: LoadedConfig, stopping: threading.Event, adapters: Adapters | No
             raise
         finally:
             notifier.stopping()
-            _stop(inspector, reason=ending)
+            _stop(inspector, reason=ending, clean=ending == STOPPED)
 
 
 def _start(inspector: Inspector) -> None:
     inspector.station.loop_alive_ns = time.monotonic_ns()
+    inspector.models.start()
     inspector.loop.start()
     inspector.guard.start(inspector.link)
     inspector.link.open()
@@ -71,8 +74,8 @@ def _start(inspector: Inspector) -> None:
     inspector.operators.start()
 
 
-def _stop(inspector: Inspector, *, reason: str) -> None:
-    """Stop in reverse; the guard answers until no trigger can arrive any more."""
+def _stop(inspector: Inspector, *, reason: str, clean: bool) -> None:
+    """Stop in reverse; the guard answers until no trigger can arrive any more. An end that is not ``clean`` is told."""
     inspector.station.stopping = True
     if inspector.own_trigger:
         inspector.own_trigger.stop()
@@ -84,6 +87,7 @@ def _stop(inspector: Inspector, *, reason: str) -> None:
     inspector.guard.stop()
     inspector.keeping.close(FINISH_S)
     inspector.operators.stop()
+    inspector.models.stop(clean=clean)
     inspector.archiver.stop()
     ending = reason if finished else f"{reason}; the part in hand was given up"
     inspector.ledger.close(ending, clock.now(), dict(inspector.reception.counts))
@@ -106,6 +110,7 @@ def _supervise(inspector: Inspector, stopping: threading.Event, notifier: Notifi
         inspector.audit.look(clock.now())
         inspector.link_alarm.connection(inspector.link.trouble)
         inspector.certificates.look()
+        inspector.updates.look()
         for alarm, refusals in commands.items():
             if refusals.ended():
                 inspector.alarms.clear(alarm, clock.now())

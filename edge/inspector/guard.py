@@ -5,6 +5,7 @@ import itertools
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Final
@@ -27,6 +28,8 @@ RETRY_NS: Final = 5 * clock.NS_PER_MS
 """How soon a live result is tried again that the link could not take."""
 
 SETTLE_S: Final = 2.0
+WORDS: Final = 8
+"""Words that wait for the link at most; of more the oldest go."""
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -53,6 +56,7 @@ class DeadlineGuard:
         self._retained = retained
         self._changed = threading.Condition()
         self._news = False
+        self._words: deque[tuple[str, bytes]] = deque(maxlen=WORDS)
         self._due: list[tuple[int, int, Part]] = []
         self._order = itertools.count()
         self._answering = False
@@ -98,6 +102,11 @@ class DeadlineGuard:
     def send(self, delivery: Delivery) -> None:
         """Send a verdict whose part the loop has claimed and whose commit is done."""
         self._dispatch.add(delivery)
+        self._wake()
+
+    def say(self, topic: str, payload: bytes) -> None:
+        """Publish a word that is no result: once, if the link is up; nobody waits for its answer."""
+        self._words.append((topic, payload))
         self._wake()
 
     def sent(self, token: object) -> None:
@@ -204,3 +213,5 @@ class DeadlineGuard:
             link.publish(wire.HEARTBEAT, beat, qos=0, not_after_ns=self._next_beat_ns)
         if link.connected:
             self._retained.flush(link)
+            while self._words and link.publish(*self._words[0], qos=1):
+                self._words.popleft()

@@ -6,12 +6,12 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from edge.core.codes import Code
-from edge.core.events import Decided, ViewRecord
-from edge.core.policy import judge_part
-from edge.core.types import Decision, ViewJudgement
+from edge.core.events import Decided, PartKey, ViewRecord
+from edge.core.policy import judge_part, with_second
+from edge.core.types import Decision, Verdict, ViewJudgement
 from edge.inspector import clock
 from edge.inspector.alarms import Alarm, Alarms
 from edge.inspector.capture import Cameras, View
@@ -20,6 +20,8 @@ from edge.inspector.examine import examine
 from edge.inspector.guard import MARGIN_NS
 from edge.inspector.part import Part
 from edge.inspector.recipes import LoadedRecipe
+from edge.inspector.serving import Gaps
+from edge.inspector.trial.running import Asked
 from edge.inspector.verdicts import Author, decided_by_loop
 from edge.inspector.views import LoadedView
 from edge.ledger import Ledger
@@ -29,6 +31,10 @@ PROBE_NS: Final = 1_000_000_000
 LONGEST_COMMIT_S: Final = 3.0
 """A commit that takes longer is left to the deadline guard, however late the deadline: the loop must come round."""
 
+COMMIT_RESERVE_NS: Final = 30 * clock.NS_PER_MS
+"""What is kept of a deadline for the commit, however long a second model takes."""
+LONGEST_SECOND_S: Final = 3.0
+
 _LOG: Final = logging.getLogger(__name__)
 
 
@@ -36,7 +42,8 @@ _LOG: Final = logging.getLogger(__name__)
 class Inspected:
     """A part after its verdict, with its pictures: what the spool, monitors and a shadow model work from.
 
-    ``decision`` and ``code`` are the verdict of record: ``decided``'s, or the deadline guard's.
+    ``decision`` and ``code`` are the verdict of record: ``decided``'s, or the deadline guard's. ``own`` is what the
+    station's own models say alone, ``asked`` the part as a canary was shown it, if its accept was needed too.
     """
 
     part: Part
@@ -46,14 +53,27 @@ class Inspected:
     decided: Decided
     decision: Decision
     code: int
+    own: Verdict
+    asked: Asked | None
+
+
+class SecondModel(Protocol):
+    """A canary: for some parts an accept needs it too."""
+
+    def ask(self, key: PartKey, recipe: LoadedRecipe, views: Sequence[View]) -> Asked | None:
+        """Return the part as the canary is shown it now; None where the station's own models judge it alone."""
+
+    def model_of(self, recipe: LoadedRecipe) -> str:
+        """Return the wire's name of the models of a part that both judge."""
 
 
 class InspectionLoop:
     """Judges one part after the other, in the order of their triggers.
 
-    ``deliver`` passes a verdict to the deadline guard for sending; ``afterwards`` gets every imaged part off its path;
-    ``probe`` tries the models out, raising what they raise: a failed model makes the station not ready, so that no
-    part would ever come to show that it works again.
+    ``gaps`` is told when a part is in hand; ``second`` is asked before an accept; ``deliver`` passes a verdict to the
+    deadline guard for sending; ``afterwards`` gets every imaged part off its path; ``probe`` tries the models out,
+    raising what they raise: a failed model makes the station not ready, so that no part would ever come to show that it
+    works again.
     """
 
     def __init__(
@@ -67,6 +87,8 @@ class InspectionLoop:
         deliver: Callable[[Delivery], None],
         afterwards: Callable[[Inspected], None],
         probe: Callable[[], None],
+        gaps: Gaps,
+        second: SecondModel,
     ) -> None:
         self._parts = parts
         self._cameras = cameras
@@ -76,6 +98,8 @@ class InspectionLoop:
         self._deliver = deliver
         self._afterwards = afterwards
         self._probe = probe
+        self._gaps = gaps
+        self._second = second
         self._probed_ns = 0
         self._model_failures: list[str] = []
         self._stopping = threading.Event()
@@ -102,10 +126,12 @@ class InspectionLoop:
                 continue
             if not part.take() or part.order.recipe is None:
                 continue
+            self._gaps.begin()
             try:
                 self.inspect(part, part.order.recipe)
             except Exception:  # noqa: BLE001 - the next part must be judged all the same
                 _LOG.exception("part %s could not be judged; the deadline guard answers", part.order.key)
+            self._gaps.end(more=not self._parts.empty())
 
     def _recover(self) -> None:
         """While nothing waits, try a failed model again, once a second."""
@@ -130,10 +156,15 @@ class InspectionLoop:
         part.photographed()
         self._lap(stages, "capture")
 
+        asked = self._second.ask(order.key, recipe, views)
         judgements = [self._examine(view, seen, stages) for view, seen in zip(recipe.views, views, strict=True)]
-        verdict = judge_part(judgements, recipe.cameras)
+        own = judge_part(judgements, recipe.cameras)
+        verdict = own if asked is None else self._with_second(own, asked, answer_by_ns, stages)
         records = _records(recipe.views, views, judgements)
-        decided = decided_by_loop(order, verdict, records, self._author, at=clock.now(), stages_ns=stages.stages_ns)
+        model = recipe.model if asked is None else self._second.model_of(recipe)
+        decided = decided_by_loop(
+            order, verdict, records, self._author, model=model, at=clock.now(), stages_ns=stages.stages_ns
+        )
         self._lap(stages, "policy")
 
         ticket = part.record(decided, self._ledger)
@@ -155,8 +186,19 @@ class InspectionLoop:
             decided=decided,
             decision=decided.decision if won else Decision.CANNOT_JUDGE,
             code=decided.code if won else part.guard_code or Code.STORE_LATE,
+            own=own,
+            asked=asked,
         )
         self._finish(inspected)
+
+    def _with_second(self, own: Verdict, asked: Asked, answer_by_ns: int, stages: clock.StageClock) -> Verdict:
+        """Return the verdict of a part whose accept needs the canary too; what is no accept does not wait for it."""
+        if own.decision is not Decision.ACCEPT:
+            return own
+        left_s = (answer_by_ns - COMMIT_RESERVE_NS - time.monotonic_ns()) / 1e9
+        opinion = asked.opinion(min(left_s, LONGEST_SECOND_S))
+        self._lap(stages, "canary")
+        return with_second(own, opinion.decision if opinion else None)
 
     def _lap(self, stages: clock.StageClock, stage: str) -> None:
         stages.lap(stage)

@@ -86,7 +86,7 @@ def _bundle_faults(name: str) -> Iterator[str]:
     if name == ACTIVE_BUNDLE:
         return
     try:
-        path = bundle_path(name)
+        path = bundle_path(name, Path())
     except ModelError as error:
         yield str(error)
     else:

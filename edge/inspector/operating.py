@@ -18,6 +18,10 @@ MAX_REPLY: Final = 16_384
 MAX_NOTE: Final = 2_000
 MAX_SAYS: Final = 200
 MAX_DAYS: Final = 36_500.0
+MAX_NAME: Final = 100
+MAX_REASON: Final = 300
+LAST_MS: Final = 253_402_300_800_000
+"""The year 10000 in Unix ms: no calendar goes beyond."""
 
 
 class OperatingError(Exception):
@@ -61,7 +65,32 @@ class ArchiveRequest(_Request):
     keep_days: Annotated[float, Field(ge=0, le=MAX_DAYS)] | None = None
 
 
-Request = NoteRequest | ArchiveRequest
+class ModelRequest(_Request):
+    """Move a bundle: ``bundle`` as :func:`edge.core.slots.find` takes it, empty where the action needs none."""
+
+    verb: Literal["model"] = "model"
+    action: Literal["install", "verify", "shadow", "canary", "promote", "rollback", "selftest"]
+    bundle: Annotated[str, Field(max_length=MAX_NAME), _Text] = ""
+    share: Annotated[float, Field(gt=0, le=1)] | None = None
+    reason: Annotated[str, Field(max_length=MAX_REASON), _Text] = ""
+
+
+class UpdateRequest(_Request):
+    """Tell what became of an attempt to bring a bundle here; ``refusal`` is empty where all is well.
+
+    ``record`` asks to put it on record; without, the alarm alone is renewed or cleared. ``at`` is Unix ms.
+    """
+
+    verb: Literal["update"] = "update"
+    source: Annotated[str, Field(min_length=1, max_length=MAX_SAYS), _Text]
+    refusal: Annotated[str, Field(max_length=40), _Text] = ""
+    bundle: Annotated[str, Field(max_length=100), _Text] = ""
+    text: Annotated[str, Field(max_length=MAX_NOTE), _Text] = ""
+    at: Annotated[int, Field(ge=0, lt=LAST_MS)]
+    record: bool = True
+
+
+Request = NoteRequest | ArchiveRequest | UpdateRequest | ModelRequest
 _REQUESTS: Final[TypeAdapter[Request]] = TypeAdapter(Annotated[Request, Field(discriminator="verb")])
 
 

@@ -1,13 +1,24 @@
 """What people may do to a running station: first it is on record who asked for what, then it is done."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from edge.core.events import Operator
 from edge.inspector import clock
-from edge.inspector.operating import ArchiveRequest, NoteRequest, Reply, Request, State
+from edge.inspector.operating import (
+    ArchiveRequest,
+    ModelRequest,
+    NoteRequest,
+    Reply,
+    Request,
+    State,
+    UpdateRequest,
+)
 from edge.inspector.operator_socket import Caller
+from edge.inspector.service.errors import ModelMoveError, ModelRefusedError
+from edge.inspector.service.service import ModelService
+from edge.inspector.update_watch import UpdateWatch, recorded_text
 from edge.ledger import Ledger, LedgerError, Ticket
 from edge.ledger.archiver import Archiver
 
@@ -18,9 +29,11 @@ _LOG: Final = logging.getLogger(__name__)
 class OperatorDesk:
     """Serves the requests of :mod:`edge.inspector.operating`."""
 
-    def __init__(self, ledger: Ledger, archiver: Archiver) -> None:
+    def __init__(self, ledger: Ledger, archiver: Archiver, updates: UpdateWatch, models: ModelService) -> None:
         self._ledger = ledger
         self._archiver = archiver
+        self._updates = updates
+        self._models = models
 
     def serve(self, request: Request, caller: Caller) -> Iterator[Reply]:
         """Do what is asked; yields what is told of it, the last line with how it ended."""
@@ -31,6 +44,13 @@ class OperatorDesk:
                 detail = "what need not stay" if keep_days is None else f"what is older than {keep_days:g} days"
                 refusal = self._recorded(request, caller, detail)
                 yield from self._archive(keep_days) if refusal is None else (refusal,)
+            case ModelRequest():
+                refusal = self._recorded(request, caller, _wanted(request), action=f"model {request.action}")
+                yield from self._move(request, caller) if refusal is None else (refusal,)
+            case UpdateRequest():
+                self._updates.tell(request)  # what warns people comes first, whatever the disk says
+                refusal = self._recorded(request, caller, recorded_text(request)) if request.record else None
+                yield refusal or _done("taken note of")
 
     def _archive(self, keep_days: float | None) -> Iterator[Reply]:
         files = 0
@@ -45,13 +65,47 @@ class OperatorDesk:
                 f"made {files} file{'s' if files > 1 else ''}" if files else "nothing is old enough: no file made"
             )
 
-    def _recorded(self, request: Request, caller: Caller, detail: str) -> Reply | None:
+    def _move(self, request: ModelRequest, caller: Caller) -> Iterator[Reply]:
+        """Move a bundle; the last of its lines says that it is done."""
+        last = ""
+        try:
+            for text in self._texts(request, caller.user):
+                if last:
+                    yield Reply(state=State.WORKING, text=last)
+                last = text
+        except ModelRefusedError as error:
+            yield Reply(state=State.REFUSED, text=str(error))
+        except ModelMoveError as error:
+            yield Reply(state=State.FAILED, text=str(error))
+        else:
+            yield _done(last or "nothing was waiting")
+
+    def _texts(self, request: ModelRequest, who: str) -> Iterator[str]:
+        models, bundle = self._models, request.bundle
+        actions: dict[str, Callable[[], Iterator[str]]] = {
+            "install": lambda: models.install(who),
+            "verify": lambda: models.verify(bundle, who),
+            "shadow": lambda: models.shadow(bundle, who),
+            "canary": lambda: models.canary(bundle, request.share, who),
+            "promote": lambda: models.promote(bundle, who),
+            "rollback": lambda: models.rollback(bundle, request.reason, who),
+            "selftest": lambda: self._self_test(who),
+        }
+        return actions[request.action]()
+
+    def _self_test(self, who: str) -> Iterator[str]:
+        tested = self._models.self_test(who)
+        if not tested.passed:
+            raise ModelMoveError(f"not passed: {tested.text}")
+        yield f"passed: {tested.text}"
+
+    def _recorded(self, request: Request, caller: Caller, detail: str, action: str | None = None) -> Reply | None:
         """Put on record who asks for what; the answer where that fails, for what is not on record is not done."""
         says = f", says: {request.says}" if request.says else ""
         event = Operator(
             who=caller.user,
             origin=f"process {caller.pid} on this machine{says}",
-            action=request.verb,
+            action=action or request.verb,
             detail=detail,
             at=clock.now(),
         )
@@ -77,6 +131,11 @@ class OperatorDesk:
 def on_one_line(text: str) -> str:
     """Return a text as a log may show it: what is no printable character (a line's end, a tab) is escaped."""
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+
+
+def _wanted(request: ModelRequest) -> str:
+    told = [request.bundle, f"share {request.share:g}" if request.share is not None else "", request.reason]
+    return ", ".join(text for text in told if text) or "no bundle named"
 
 
 def _done(text: str) -> Reply:

@@ -39,7 +39,8 @@ _LOG: Final = logging.getLogger(__name__)
 class Reception:
     """Takes triggers and acks. ``watch`` hands a part to the deadline guard, ``answer_now`` without a wait.
 
-    ``ready`` says whether the station may judge; a part that comes all the same is answered cannot-judge.
+    ``ready`` says whether the station may judge; a part that comes all the same is answered cannot-judge. ``found`` is
+    given what a later inspection found, once it is on its way to the record.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Reception:
         watch: Callable[[Part], None],
         answer_now: Callable[[Part], None],
         audit: AckAudit,
+        found: Callable[[Truth], None],
     ) -> None:
         self._sessions = sessions
         self._auto_trig = auto_trig
@@ -68,6 +70,7 @@ class Reception:
         self._watch = watch
         self._answer_now = answer_now
         self._audit = audit
+        self._found = found
         self._ticks = TickClock()
         self._lock = threading.Lock()
         self._closed = False
@@ -153,7 +156,9 @@ class Reception:
             truth = Truth(
                 epoch=self._sessions.epoch, part=report.part, truth=report.truth, source=report.source, at=received
             )
-            self.counts["truth"] += self._record([truth], received) is not None
+            if self._record([truth], received) is not None:
+                self.counts["truth"] += 1
+                self._found(truth)
 
     def own_trigger(self, recipe: int, origin: Origin) -> None:
         """Take on a part that the station itself triggers (timer, presence); its session is 0."""

@@ -2,18 +2,20 @@
 
 import hashlib
 import statistics
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from deploy.active import bundle_path
-from edge.config import Recipe
+from edge.config import ACTIVE_BUNDLE, Recipe
 from edge.config.schema import View
 from edge.inspector.clock import NS_PER_MS
 from edge.inspector.views import LoadedView, RecipeError, Shelf, UnsafeRecipeError, ViewFiles, load_view
 from models.bundle import set_fingerprint
+from models.detector import no_pause
 
 PROBE_PIXELS: Final = 64
 LATENCY_RUNS: Final = 3
@@ -51,8 +53,19 @@ class LoadedRecipe:
 Recipes = Mapping[int, LoadedRecipe]
 
 
-def load_recipes(recipes: tuple[Recipe, ...], *, live: bool) -> Recipes:
+def load_recipes(
+    recipes: tuple[Recipe, ...],
+    *,
+    live: bool,
+    active: Path,
+    prove: bool = True,
+    pause: Callable[[], None] = no_pause,
+) -> Recipes:
     """Load every recipe's bundles; one bundle file is loaded once, however many views use it.
+
+    ``active`` is the file of the bundle that views name ``active``. Without ``prove`` neither golden outputs
+    nor latency are tried: for one whose proof is done elsewhere, or a station that must come up to say that they fail.
+    ``pause`` is called before each longer step.
 
     Raises:
         UnsafeRecipeError: a limit is laxer than its bundle's, a commissioned file is damaged, another view's or laxer
@@ -61,8 +74,18 @@ def load_recipes(recipes: tuple[Recipe, ...], *, live: bool) -> Recipes:
         RecipeError: a model is too slow for its recipe.
         ModelError: a bundle file is missing or wrong, or does not reproduce its golden outputs on this machine.
     """
-    shelf = Shelf()
-    return {recipe.id: _load(recipe, shelf, live=live) for recipe in recipes}
+    shelf = Shelf(prove=prove, pause=pause)
+    return {recipe.id: _load(recipe, shelf, active, live=live) for recipe in recipes}
+
+
+def of_active(recipes: tuple[Recipe, ...]) -> tuple[Recipe, ...]:
+    """Return the recipes of which any view is judged by the active bundle."""
+    return tuple(recipe for recipe in recipes if any(view.bundle == ACTIVE_BUNDLE for view in recipe.views))
+
+
+def all_active(recipes: tuple[Recipe, ...]) -> bool:
+    """Return whether every view is judged by the active bundle."""
+    return all(view.bundle == ACTIVE_BUNDLE for recipe in recipes for view in recipe.views)
 
 
 def probe(recipes: Recipes) -> None:
@@ -94,8 +117,8 @@ def judging_hash(config_hash: str, recipes: Recipes) -> str:
     return hashlib.sha256("".join(f"{known}\n" for known in (config_hash, *files)).encode("ascii")).hexdigest()
 
 
-def _load(recipe: Recipe, shelf: Shelf, *, live: bool) -> LoadedRecipe:
-    views = tuple(_load_view(recipe, view, shelf, live=live) for view in recipe.views)
+def _load(recipe: Recipe, shelf: Shelf, active: Path, *, live: bool) -> LoadedRecipe:
+    views = tuple(_load_view(recipe, view, shelf, active, live=live) for view in recipe.views)
     return LoadedRecipe(
         id=recipe.id,
         name=recipe.name,
@@ -107,11 +130,11 @@ def _load(recipe: Recipe, shelf: Shelf, *, live: bool) -> LoadedRecipe:
     )
 
 
-def _load_view(recipe: Recipe, view: View, shelf: Shelf, *, live: bool) -> LoadedView:
+def _load_view(recipe: Recipe, view: View, shelf: Shelf, active: Path, *, live: bool) -> LoadedView:
     place = f"recipe {recipe.id} ({recipe.name}), view {view.camera}: "
     files = ViewFiles(
         camera=view.camera,
-        bundle=bundle_path(view.bundle),
+        bundle=bundle_path(view.bundle, active),
         commissioned=view.commissioned,
         catalogue=view.catalogue,
         roi=view.roi,
@@ -121,7 +144,8 @@ def _load_view(recipe: Recipe, view: View, shelf: Shelf, *, live: bool) -> Loade
         raise UnsafeRecipeError(f"{place}{view.commissioned}: {_VIEWLESS} --view {view.camera}")
     if live and loaded.claim is None and not recipe.allow_provisional:
         raise UnsafeRecipeError(f"{place}{_unclaimed(view, loaded)}")
-    _refuse_slow(place, recipe, loaded)
+    if shelf.prove:
+        _refuse_slow(place, recipe, loaded, shelf.pause)
     return loaded
 
 
@@ -136,12 +160,13 @@ def _unclaimed(view: View, loaded: LoadedView) -> str:
     )
 
 
-def _refuse_slow(place: str, recipe: Recipe, view: LoadedView) -> None:
+def _refuse_slow(place: str, recipe: Recipe, view: LoadedView, pause: Callable[[], None]) -> None:
     """Refuse a model that cannot answer within the recipe's deadline on this machine, even with nothing else to do."""
     x, y, width, height = view.roi or (0, 0, LATENCY_WIDTH, LATENCY_HEIGHT)
     blank = np.zeros((y + height, x + width, 3), np.uint8)
     times_ns = []
     for _ in range(LATENCY_RUNS):
+        pause()
         found = view.detector.inspect(blank, view.roi)
         times_ns.append(found.preprocess_ns + found.invoke_ns + found.postprocess_ns)
     needed_ms = statistics.median(times_ns) / NS_PER_MS

@@ -1,7 +1,7 @@
 """The station as others see it: ready or not and why, its heartbeat and its retained state."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Final
@@ -42,7 +42,11 @@ class Identity:
 
 
 class Station:
-    """Tells readiness from the parts' own state; safe to ask from any thread."""
+    """Tells readiness from the parts' own state; safe to ask from any thread.
+
+    ``testing``, ``self_test_failed`` and ``rates_unusual`` are set by whoever keeps the models, ``trial`` tells of a
+    bundle on trial.
+    """
 
     def __init__(
         self, identity: Identity, *, sources: Mapping[str, Source], recipes: Recipes, ledger: Ledger, alarms: Alarms
@@ -57,14 +61,20 @@ class Station:
         self.loop_alive_ns = 0
         self.stopping = False
         self.triggers: Mapping[str, int] = {}
+        self.testing = False
+        self.self_test_failed = False
+        self.rates_unusual = False
+        self.trial: Callable[[], Mapping[str, object]] = dict
 
     def faults(self) -> Fault:
         """Return every fault that stands now."""
         faults = Fault.NONE
         if any(source.state is not SourceState.READY for source in self._sources.values()):
             faults |= Fault.CAMERA
-        if self._alarms.raised(Alarm.MODEL):
+        if self._alarms.raised(Alarm.MODEL) or self.rates_unusual:
             faults |= Fault.MODEL
+        if self.testing or self.self_test_failed:
+            faults |= Fault.SELF_TEST
         if not self._ledger.healthy:
             faults |= Fault.LEDGER
         if not self._recipes:
@@ -112,6 +122,7 @@ class Station:
                 "live": int(self.identity.live),
                 "triggers": dict(self.triggers),
                 anchors.KEY: None if (anchor := self._recent_anchor()) is None else anchor.fields(),
+                "trial": dict(self.trial()) or None,
             }
         )
 

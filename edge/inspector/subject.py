@@ -72,14 +72,14 @@ def described(
         data=folder.resolve().name,
         judged=_judged(dataset, chosen, recipe),
         prior=priors.pop() if len(priors) == 1 else None,
-        views=tuple(_described(view) for view in views)
+        views=tuple(described_view(view) for view in views)
         if recipe or any(_beyond_bundle(view) for view in views)
         else (),
         claim=_claim(views),
         parts_needed=parts_needed(ESCAPE_LOOSEST),
         trained_on=any(_listed(folder, bundle, dataset, hashes.values()) for bundle in bundles),
         trained_files=trained_files(judged, views),
-        commissioned_files=_among(judged, [_commissioning_prints(view) for view in views]),
+        commissioned_files=_among(judged, [commissioning_prints(view) for view in views]),
         date=date,
     )
 
@@ -127,7 +127,8 @@ def _beyond_bundle(view: LoadedView) -> bool:
     return bool(view.roi or view.file_hashes)
 
 
-def _described(view: LoadedView) -> SubjectView:
+def described_view(view: LoadedView) -> SubjectView:
+    """Return what judges the pictures of a view, for a report."""
     own = view.bundle.manifest.decision
     return SubjectView(
         name=view.camera,
@@ -162,7 +163,8 @@ def _among(hashes: Mapping[str, str], known: Iterable[frozenset[str] | None]) ->
     return tuple(file for file, sha256 in hashes.items() if picture_print(sha256) in everything)
 
 
-def _commissioning_prints(view: LoadedView) -> frozenset[str] | None:
+def commissioning_prints(view: LoadedView) -> frozenset[str] | None:
+    """Return the prints of the pictures that a view was commissioned on; None where nobody tells."""
     if view.commissioned is None:
         return None
     origin = view.commissioned.content.origin

@@ -25,10 +25,11 @@ def decided_by_loop(
     views: Sequence[ViewRecord],
     author: Author,
     *,
+    model: str,
     at: Instant,
     stages_ns: Mapping[str, int],
 ) -> Decided:
-    """Return the ledger's event for a verdict that the loop reached."""
+    """Return the ledger's event for a verdict that the loop reached; ``model`` is the wire's name of what judged."""
     return Decided(
         key=order.key,
         part=order.trigger.part,
@@ -38,7 +39,7 @@ def decided_by_loop(
         code=verdict.code,
         score=per_mille(verdict.score),
         defects=min(verdict.defects, MAX_DEFECTS),
-        model=order.recipe.model if order.recipe else MODEL_NONE,
+        model=model,
         simulated=author.simulated,
         config_hash=author.config_hash,
         software=author.software,
@@ -51,7 +52,8 @@ def decided_by_loop(
 def decided_by_guard(order: Order, code: int, author: Author, at: Instant) -> Decided:
     """Return the event for a part that the guard answers: cannot judge, no score, no views."""
     verdict = Verdict(decision=Decision.CANNOT_JUDGE, code=code, score=None, defects=0)
-    return decided_by_loop(order, verdict, (), author, at=at, stages_ns={})
+    model = order.recipe.model if order.recipe else MODEL_NONE
+    return decided_by_loop(order, verdict, (), author, model=model, at=at, stages_ns={})
 
 
 def wire_result(decided: Decided, received: Instant, at: Instant) -> Result:

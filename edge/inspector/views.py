@@ -19,7 +19,7 @@ from models.commissioning import (
     read_commissioned,
     refusals,
 )
-from models.detector import Detector
+from models.detector import Detector, no_pause
 from models.golden import verify_golden
 
 
@@ -47,7 +47,8 @@ class LoadedView:
     """One view of a recipe with all that judging its picture takes.
 
     ``file`` is the bundle's. ``commissioned`` and ``catalogue`` are the files as read, None without one. ``claim`` is
-    the risk that is claimed for the view as it is judged, None where none is.
+    the risk that is claimed for the view as it is judged, None where none is. ``network`` is the bundle's own detector,
+    without what commissioned file and catalogue make of it: what the golden pictures are tried on.
     """
 
     camera: str
@@ -57,6 +58,7 @@ class LoadedView:
     bundle: Bundle
     detector: Judge
     file: Path | None = None
+    network: Detector | None = None
     commissioned: StoredCommissioning | None = None
     catalogue: StoredCatalogue | None = None
     claim: RiskClaim | None = None
@@ -76,9 +78,14 @@ class LoadedView:
 
 
 class Shelf:
-    """Bundles, each read, loaded and tested with its golden pictures once, however many views use it."""
+    """Bundles, each read, loaded and tested with its golden pictures once, however many views use it.
 
-    def __init__(self) -> None:
+    Not tested without ``prove``. ``pause`` is called before each step of some length.
+    """
+
+    def __init__(self, *, prove: bool = True, pause: Callable[[], None] = no_pause) -> None:
+        self.prove = prove
+        self.pause = pause
         self._detectors: dict[Path, Detector] = {}
 
     def detector(self, path: Path) -> Detector:
@@ -88,9 +95,11 @@ class Shelf:
             ModelError: The file is missing or wrong, or does not reproduce its golden outputs on this machine.
         """
         if path not in self._detectors:
+            self.pause()
             bundle = read_bundle(path)
-            detector = Detector.load(bundle)
-            verify_golden(bundle, detector)
+            detector = Detector.load(bundle, pause=self.pause)
+            if self.prove:
+                verify_golden(bundle, detector, self.pause)
             self._detectors[path] = detector
         return self._detectors[path]
 
@@ -176,6 +185,7 @@ def _joined(files: ViewFiles, detector: Detector, limits: Callable[[Limits], Lim
         bundle=bundle,
         detector=judge,
         file=files.bundle,
+        network=detector,
         commissioned=stored,
         catalogue=catalogue,
         # No claimed risk covers what a catalogue accepts.

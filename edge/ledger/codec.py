@@ -83,6 +83,8 @@ KINDS: Final[Mapping[str, type]] = {
     "stored": core.Stored,
     "pruned": core.Pruned,
     "operator": core.Operator,
+    "compared": core.Compared,
+    "model_moved": core.ModelMoved,
     "archived": core.Archived,
     "epoch_started": core.EpochStarted,
     "epoch_ended": core.EpochEnded,

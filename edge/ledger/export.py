@@ -24,12 +24,12 @@ from edge.ledger.schema import FILE_NAME, connect_reader
 PAGE: Final = 500
 
 _COLUMNS: Final = ", ".join(f"parts.{name}" for name in Part._fields)
-_ROWS: Final = (
+PARTS: Final = (
     f"SELECT decided.body, {_COLUMNS} FROM parts LEFT JOIN events AS decided ON decided.id = parts.decided_event "  # noqa: S608  # field names
     "WHERE (received_event IS NOT NULL OR loss_event IS NOT NULL) "
 )
-_NEXT: Final = _ROWS + "AND first_event > ? ORDER BY first_event LIMIT ?"
-LAST_PARTS: Final = _ROWS + "ORDER BY first_event DESC LIMIT ?"
+_NEXT: Final = PARTS + "AND first_event > ? ORDER BY first_event LIMIT ?"
+LAST_PARTS: Final = PARTS + "ORDER BY first_event DESC LIMIT ?"
 _IMAGES: Final = (
     "SELECT first_event, camera, path, sha256, pruned_event IS NOT NULL FROM images "
     "WHERE first_event BETWEEN ? AND ? ORDER BY stored_event"

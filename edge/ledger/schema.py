@@ -107,7 +107,13 @@ _VERSION_3: Final = (
         BEGIN SELECT raise(ABORT, 'the ledger is append-only'); END""",
 )
 
-MIGRATIONS: Final = (_VERSION_1, _VERSION_2, _VERSION_3)
+# What a bundle on trial said, and what was found of parts later: read anew at every start while a trial goes on.
+_VERSION_4: Final = (
+    "CREATE INDEX events_compared ON events (id) WHERE kind IN ('compared', 'truth')",
+    "CREATE INDEX events_moved ON events (id) WHERE kind = 'model_moved'",
+)
+
+MIGRATIONS: Final = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
 """The statements that lead from version N to N + 1, each step in one transaction. Never edited, only added to."""
 
 VERSION: Final = len(MIGRATIONS)

@@ -1,7 +1,7 @@
 """The pictures of a report: a part as small JPEGs, whole and in detail, and the boxes drawn over them."""
 
 import base64
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Final
@@ -10,8 +10,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.core.types import Box
 from models.evaluation import JudgedImage
 from models.preprocess import Region
+
+Corners = tuple[float, float, float, float]
+"""x, y, width, height in pixels."""
 
 LABELLED: Final = "#4cc2ff"
 PREDICTED: Final = "#ff9d2e"
@@ -53,6 +57,18 @@ def report_picture(picture: NDArray[np.uint8], image: JudgedImage) -> ReportPict
         detail = _jpeg(_stretched(_fitted(picture[y : y + down, x : x + across], _DETAIL_LONGEST)))
     whole = _jpeg(_fitted(picture, min(_WHOLE_LONGEST, max(width, height))))
     return ReportPicture(size=(width, height), whole=whole, region=region, detail=detail)
+
+
+def small_picture(picture: NDArray[np.uint8]) -> ReportPicture:
+    """Make a picture (height x width x 3, BGR, uint8) small, without a detail."""
+    height, width = picture.shape[:2]
+    return ReportPicture(size=(width, height), whole=_jpeg(_fitted(picture, min(_WHOLE_LONGEST, max(width, height)))))
+
+
+def compared_svg(shown: ReportPicture, dashed: Sequence[Box], solid: Sequence[Box], title: str) -> str:
+    """Return the whole picture with the boxes of two judges, the first ones' dashed."""
+    width, height = shown.size
+    return _boxed_svg(shown.whole, (0, 0, width, height), title, dashed=_corners(dashed), solid=_corners(solid))
 
 
 def whole_svg(shown: ReportPicture, image: JudgedImage) -> str:
@@ -112,22 +128,31 @@ def _jpeg(picture: NDArray[np.uint8]) -> bytes:
 
 
 def _picture_svg(jpeg: bytes, view: Region, image: JudgedImage, more: str, title: str) -> str:
-    x, y, width, height = view
     labels = [(box.x, box.y, box.width, box.height) for box in image.entry.boxes if not box.ignore]
-    seen = [(box.x, box.y, box.width, box.height) for box in image.boxes]
+    return _boxed_svg(jpeg, view, title, dashed=labels, solid=_corners(image.boxes), more=more)
+
+
+def _corners(boxes: Iterable[Box]) -> list[Corners]:
+    return [(box.x, box.y, box.width, box.height) for box in boxes]
+
+
+def _boxed_svg(
+    jpeg: bytes, view: Region, title: str, *, dashed: Iterable[Corners], solid: Iterable[Corners], more: str = ""
+) -> str:
+    x, y, width, height = view
     return (
         f'<svg viewBox="{x} {y} {width} {height}" role="img" aria-label="{escape(title)}">'
         f'<image x="{x}" y="{y}" width="{width}" height="{height}" preserveAspectRatio="none" '
         f'href="data:image/jpeg;base64,{base64.b64encode(jpeg).decode("ascii")}"/>'
-        f"{_outlines(labels, LABELLED, dash='5 3')}{_outlines(seen, PREDICTED, dash='')}{more}</svg>"
+        f"{_outlines(dashed, LABELLED, dash='5 3')}{_outlines(solid, PREDICTED, dash='')}{more}</svg>"
     )
 
 
-def _outlines(boxes: Iterable[tuple[float, float, float, float]], colour: str, *, dash: str) -> str:
+def _outlines(boxes: Iterable[Corners], colour: str, *, dash: str) -> str:
     return "".join(_outline(box, colour, dash=dash) for box in boxes)
 
 
-def _outline(box: tuple[float, float, float, float], colour: str, *, dash: str, width: float = 1.6) -> str:
+def _outline(box: Corners, colour: str, *, dash: str, width: float = 1.6) -> str:
     dashed = f' stroke-dasharray="{dash}"' if dash else ""
     x, y, across, down = box
     return (

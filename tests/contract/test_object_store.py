@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from sync.errors import ObjectExistsError, RemoteError, RemoteFault, StoppedError
-from sync.settings import Credentials, SyncSettings
-from sync.store import ObjectStore, S3ObjectStore
+from edge.objects.credentials import Credentials
+from edge.objects.errors import ObjectExistsError, RemoteError, RemoteFault, StoppedError
+from edge.objects.store import ObjectStore, S3ObjectStore
+from sync.settings import SyncSettings
 from tests.support.objects import FakeObjects, S3Server
 
 DATA = b"\xff\xd8 a picture"
@@ -36,7 +37,7 @@ def key(request: pytest.FixtureRequest) -> str:
 
 
 def connect(server: S3Server, store: Path, *, go_on: bool = True) -> S3ObjectStore:
-    return S3ObjectStore.connect(server.settings(store), KEYS, lambda: go_on)
+    return S3ObjectStore.connect(server.settings(store).place, KEYS, lambda: go_on)
 
 
 def test_a_created_object_has_its_content(remote: ObjectStore, key: str) -> None:
@@ -101,7 +102,7 @@ def test_settings_that_make_no_address(tmp_path: Path, endpoint: str) -> None:
 
 
 def create_and_close(settings: SyncSettings) -> None:
-    with closing(S3ObjectStore.connect(settings, KEYS, lambda: True)) as store:
+    with closing(S3ObjectStore.connect(settings.place, KEYS, lambda: True)) as store:
         store.create("a/b.jpg", DATA, "image/jpeg")
 
 

@@ -14,7 +14,7 @@ from typing import Any, Self
 import boto3
 
 from edge.line.broker import free_port
-from sync.errors import ObjectExistsError, RemoteError, RemoteFault
+from edge.objects.errors import ObjectExistsError, RemoteError, RemoteFault
 from sync.settings import SyncSettings
 from tests.support.waiting import wait_until
 

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -23,13 +24,16 @@ from edge.cli.common import log_to_stderr, stop_event
 from edge.config import Config
 from edge.config.load import load_config_file
 from edge.core.types import Limits
+from edge.inspector import build
 from edge.inspector.build import Adapters
 from edge.inspector.daemon import HangError, run
 from edge.inspector.dispatch import Delivery, Dispatch
+from edge.ledger.retention import Retention
 from edge.ledger.store import Store
 from models.detector import Detection
 from tests.support.belts import belt_source, parts_on_a_belt
-from tests.support.stations import stand_in_recipe
+from tests.support.candidates import StandInCandidate
+from tests.support.stations import passed, stand_in_recipe
 
 DEADLINE_MS: Final = 500
 CAPTURE_MS: Final = 250
@@ -116,8 +120,17 @@ class Rig:
         """Return what the daemon uses in place of camera and model; the link is a real one."""
         return Adapters(
             sources=self._sources,
-            recipes=lambda _config: {
-                0: stand_in_recipe(self.model, ("top",), limits=LIMITS, deadline_ms=DEADLINE_MS, capture_ms=CAPTURE_MS)
+            test=passed,
+            candidate=lambda _order: StandInCandidate(),
+            recipes=lambda _config, active, **_options: {
+                0: stand_in_recipe(
+                    self.model,
+                    ("top",),
+                    limits=LIMITS,
+                    deadline_ms=DEADLINE_MS,
+                    capture_ms=CAPTURE_MS,
+                    active=active,
+                )
             },
         )
 
@@ -189,6 +202,7 @@ class Rig:
                 self._holding.wait()
             add(dispatch, delivery)
 
+        build.Retention = partial(Retention, young_s=0)  # type: ignore[misc, assignment]  # what is archived is young here
         Dispatch.add = held  # type: ignore[method-assign]
         Store.commit = slowly  # type: ignore[method-assign, assignment]
         time.time = lambda: seconds() + self._clock_shift_s

@@ -21,10 +21,16 @@ from edge.config.load import parse_config
 from edge.core import wire
 from edge.core.quality import QualityLimits
 from edge.core.types import Ack, Act, Box, Limits, Trigger
+from edge.inspector.alarms import Alarm
 from edge.inspector.build import Adapters
 from edge.inspector.daemon import run
 from edge.inspector.judging import Judge
+from edge.inspector.operating import ModelRequest, Reply
+from edge.inspector.operator_client import ask
 from edge.inspector.recipes import LoadedRecipe
+from edge.inspector.selftest import SelfTest
+from edge.inspector.trial.candidate import Candidate, CandidateProcess
+from edge.inspector.trial.protocol import Order
 from edge.inspector.views import LoadedView
 from edge.ledger.export import export
 from edge.ledger.verify import VerifyReport, verify
@@ -32,7 +38,7 @@ from edge.line.link import LinkEvents, Message
 from edge.line.memory import MemoryBroker, MemoryLink
 from edge.line.settings import LinkSettings
 from edge.spool.check import image_problem
-from models.bundle import read_bundle
+from models.bundle import read_bundle, set_fingerprint
 from models.detector import Detection
 from tests.support.waiting import wait_until
 
@@ -74,10 +80,16 @@ class StandInJudge:
 
 
 def stand_in_recipe(
-    judge: Judge, cameras: Sequence[str], *, limits: Limits, deadline_ms: int, capture_ms: int
+    judge: Judge,
+    cameras: Sequence[str],
+    *,
+    limits: Limits,
+    deadline_ms: int,
+    capture_ms: int,
+    active: Path | None = None,
 ) -> LoadedRecipe:
-    """Return recipe 0 with ``judge`` behind every camera, under the shipped bundle's name."""
-    bundle = read_bundle(shipped_bundle())
+    """Return recipe 0 with ``judge`` behind every camera, under the name of a bundle, by default the shipped one's."""
+    bundle = read_bundle(active or shipped_bundle())
     views = tuple(
         LoadedView(camera=name, roi=None, limits=limits, quality=QualityLimits(), bundle=bundle, detector=judge)
         for name in cameras
@@ -89,13 +101,22 @@ def stand_in_recipe(
         deadline_ms=deadline_ms,
         capture_ms=capture_ms,
         views=views,
-        model="0a1b2c3d",
+        model=set_fingerprint([bundle.sha256]),
     )
+
+
+def passed(_recipes: object, _pause: object) -> SelfTest:
+    """A self-test of stand-ins, which know no golden pictures."""
+    return SelfTest(pictures=1, faults=(), milliseconds=1)
 
 
 @dataclass(eq=False)
 class RunningStation:
-    """The daemon in a thread, on ``store``; use as a context manager."""
+    """The daemon in a thread, on ``store``; use as a context manager.
+
+    ``judges`` are the stand-ins of bundles by ``NAME-VERSION``, ``judge`` that of every other one; ``settings`` is
+    added to the configuration; without ``waits`` it need not become ready.
+    """
 
     store: Path
     steps: Iterable[Step | NDArray[np.generic] | Exception] = field(default_factory=lambda: pictures(50))
@@ -105,9 +126,14 @@ class RunningStation:
     broker: MemoryBroker = field(default_factory=MemoryBroker)
     trigger: str = "mqtt"
     sources: Mapping[str, Source] | None = None
+    judges: Mapping[str, StandInJudge] = field(default_factory=dict)
+    settings: str = ""
+    waits: bool = True
+    self_test: Callable[..., SelfTest] = passed
+    candidate: Callable[[Order], Candidate] = CandidateProcess
 
     def __post_init__(self) -> None:
-        text = CONFIG + f'trigger = "{self.trigger}"\n[store]\npath = "{self.store}"\n'
+        text = CONFIG + f'trigger = "{self.trigger}"\n[store]\npath = "{self.store}"\n{self.settings}'
         self.loaded = LoadedConfig(config=parse_config(text), sha256="c" * 64, path=Path("linegate.toml"))
         self.cameras: Mapping[str, Source] = self.sources or {"top": ScriptedSource("top", self.steps)}
         self.messages: list[Message] = []
@@ -121,7 +147,15 @@ class RunningStation:
                 broker="mqtt://127.0.0.1:1",
                 base_topic=base,
                 client_id="witness",
-                subscriptions=(wire.RESULT, wire.AUTO, wire.HISTORY, wire.HEARTBEAT, wire.STATE),
+                subscriptions=(
+                    wire.RESULT,
+                    wire.AUTO,
+                    wire.HISTORY,
+                    wire.HEARTBEAT,
+                    wire.STATE,
+                    wire.TEST_RESULT,
+                    *(wire.alarm_topic(alarm) for alarm in Alarm),
+                ),
             ),
             LinkEvents(
                 message=self.messages.append,
@@ -134,7 +168,10 @@ class RunningStation:
     def __enter__(self) -> Self:
         self.witness.open()
         self._thread.start()
-        wait_until(lambda: self.failure or self.ready(), what="a ready heartbeat")
+        if self.waits:
+            wait_until(lambda: self.failure or self.ready(), what="a ready heartbeat")
+        else:
+            wait_until(self.heartbeats, what="a heartbeat")
         return self
 
     def __exit__(self, *_exception: object) -> None:
@@ -148,16 +185,28 @@ class RunningStation:
 
     def _run(self) -> None:
         try:
-            run(self.loaded, self.stopping, Adapters(sources=self._sources, recipes=self._recipes, link=self._link))
+            adapters = Adapters(
+                sources=self._sources,
+                recipes=self._recipes,
+                test=self.self_test,
+                candidate=self.candidate,
+                link=self._link,
+            )
+            run(self.loaded, self.stopping, adapters)
         except Exception as error:  # noqa: BLE001 - the test looks at it
             self.failure = error
 
     def _sources(self, _config: object) -> Mapping[str, Source]:
         return self.cameras
 
-    def _recipes(self, _config: object) -> Mapping[int, LoadedRecipe]:
+    def _recipes(self, _config: object, active: Path, **_options: object) -> Mapping[int, LoadedRecipe]:
         recipe = stand_in_recipe(
-            self.judge, tuple(self.cameras), limits=LIMITS, deadline_ms=self.deadline_ms, capture_ms=self.capture_ms
+            self.judges.get(active.stem, self.judge),
+            tuple(self.cameras),
+            limits=LIMITS,
+            deadline_ms=self.deadline_ms,
+            capture_ms=self.capture_ms,
+            active=active,
         )
         return {0: recipe}
 
@@ -222,6 +271,19 @@ class RunningStation:
     def inspect(self, trig: int, **changes: object) -> wire.Result:
         self.send_trigger(trig, **changes)
         return self.result(trig)
+
+    # What people ask of it.
+
+    def model(self, action: str, bundle: str = "", **fields: object) -> Reply:
+        """Ask for a move of a bundle over the operators' socket, and return the last line of the answer."""
+        request = ModelRequest(action=action, bundle=bundle, **fields)  # type: ignore[arg-type]
+        *_, last = ask(self.store, request)
+        return last
+
+    def alarm(self, name: str) -> str:
+        """The text of an alarm as it stands on the broker, empty while it is not raised."""
+        told = [json.loads(message.payload) for message in self.on(f"alarm/{name}")]
+        return str(told[-1]["text"]) if told and told[-1]["raised"] else ""
 
     # What the books say.
 

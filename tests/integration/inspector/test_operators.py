@@ -12,16 +12,20 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from edge.core.types import Decision
 from edge.inspector import operator_socket
+from edge.inspector.alarms import Alarms
 from edge.inspector.operating import ArchiveRequest, NoteRequest, OperatingError, Reply, Request, State, parse_reply
 from edge.inspector.operator_client import ask, says
 from edge.inspector.operator_desk import OperatorDesk
 from edge.inspector.operator_socket import FILE_NAME, Caller, OperatorSocket, address, user_name
 from edge.inspector.recipes import LoadedRecipe
+from edge.inspector.service.service import ModelService
+from edge.inspector.update_watch import UpdateWatch
 from edge.ledger.archiver import Archiver
 from edge.ledger.retention import Retention
 from edge.ledger.verify import verify
@@ -145,9 +149,14 @@ def test_a_caller_that_drips_is_cut_off(tmp_path: Path, monkeypatch: pytest.Monk
             drip(connection)
 
 
+def no_models() -> ModelService:
+    """What no request of these tests comes to."""
+    return cast("ModelService", None)
+
+
 def test_what_cannot_be_put_on_record_is_not_done(tmp_path: Path) -> None:
     ledger = start(tmp_path)
-    desk = OperatorDesk(ledger, Archiver(ledger, tmp_path, Retention()))
+    desk = OperatorDesk(ledger, Archiver(ledger, tmp_path, Retention()), UpdateWatch(Alarms(instant())), no_models())
     ledger.close("stopped", instant(), {})
     for request in (ArchiveRequest(), NoteRequest(text="x")):
         (reply,) = desk.serve(request, Caller(user="x", pid=1))
@@ -226,8 +235,8 @@ def test_a_changed_configuration_is_an_operator_s_action_of_the_next_start(tmp_p
 
 def judging_with(sha256: str, file: Path, store: Path) -> RunningStation:
     class OnThisBundle(RunningStation):
-        def _recipes(self, config: object) -> Mapping[int, LoadedRecipe]:
-            recipe = super()._recipes(config)[0]
+        def _recipes(self, config: object, active: Path, **options: object) -> Mapping[int, LoadedRecipe]:
+            recipe = super()._recipes(config, active, **options)[0]
             (view,) = recipe.views
             exchanged = replace(view, bundle=replace(view.bundle, sha256=sha256), file=file)
             return {0: replace(recipe, views=(exchanged,))}

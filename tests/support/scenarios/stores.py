@@ -38,6 +38,7 @@ ROOM_BYTES: Final = 256 << 20
 """More than the spool keeps free for the ledger, so that pictures are written too."""
 
 FREE_PAGES: Final = 40
+FILLED_A_LIFE: Final = 5
 ARCHIVED_PARTS: Final = 300
 """More events than the thousand that always stay."""
 
@@ -176,10 +177,12 @@ def disk_full(folder: Path, times: int) -> Outcome:
     """The disk fills up to a random page; every part is answered, none accepted without a record; freed, it goes on."""
     generator = random.Random(5)
     with small_disk(folder / "disk", DISK_BYTES) as store, Plant(folder, store=store) as plant:
-        plant.start()
         filler = store / "filler"
         with plant.line():
-            for _ in range(times):
+            for number in range(times):
+                if number % FILLED_A_LIFE == 0:  # stopped, it moves its log: it has to find the disk full again
+                    plant.station.stop()
+                    plant.start()
                 plant.accepts()
                 leave_free(filler, generator.randrange(FREE_PAGES))
                 wait_until(lambda: not plant.witness.ready, timeout=RECOVERY_S, what="a heartbeat that says not ready")

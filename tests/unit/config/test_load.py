@@ -250,3 +250,27 @@ def test_no_text_whatever_does_more_than_raise_a_config_error(text):
         parse_config(text)
     except ConfigError as error:
         assert error.faults
+
+
+def test_updates_have_a_source_and_the_documented_defaults():
+    assert parse_config(GOOD).updates is None
+    found = parse_config(GOOD + '[updates]\nsource = "https://models.example.com/linegate"\n').updates
+    assert (found.root, found.interval_s, found.region) == (
+        Path("/etc/linegate/models-root.json"),
+        3600,
+        "us-east-1",
+    )
+
+
+@pytest.mark.parametrize("source", ["s3://models/prefix", "http://10.0.0.1:8080/a", "/media/stick/linegate"])
+def test_bundles_come_from_a_bucket_a_web_server_or_a_folder(source):
+    assert parse_config(GOOD + f'[updates]\nsource = "{source}"\n').updates.source == source
+
+
+@pytest.mark.parametrize("source", ["", "stick", "ftp://a/b", "s3://", "https://", "https://a/?b=c", "file:///a"])
+def test_any_other_source_of_bundles_is_a_fault(source):
+    with pytest.raises(ConfigError) as caught:
+        parse_config(GOOD + f'[updates]\nsource = "{source}"\n')
+    [fault] = caught.value.faults
+    assert fault.key == "updates.source"
+    assert "write https://HOST/PATH" in fault.text

@@ -5,7 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.core.paired import PairedCounts, difference_upper, mcnemar_exact, paired_difference, pairs_needed
+from edge.core.paired import (
+    PairedCounts,
+    difference_upper,
+    mcnemar_exact,
+    mcnemar_worse,
+    paired_difference,
+    pairs_needed,
+)
 
 cells = st.integers(0, 60)
 counts = st.builds(PairedCounts, both=cells, first_only=cells, second_only=cells, neither=cells)
@@ -26,6 +33,23 @@ def swapped(one: PairedCounts) -> PairedCounts:
 )
 def test_mcnemar_is_the_two_sided_test_of_a_fair_coin(first_only: int, second_only: int, expected: float) -> None:
     assert mcnemar_exact(paired(7, first_only, second_only, 9)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("first_only", "second_only", "expected"),
+    [(0, 0, 1.0), (0, 5, 1.0), (4, 0, 1 / 16), (5, 0, 1 / 32), (6, 1, 8 / 128)],
+)
+def test_one_sided_mcnemar_counts_the_errors_of_the_first_alone(
+    first_only: int, second_only: int, expected: float
+) -> None:
+    assert mcnemar_worse(paired(7, first_only, second_only, 9)) == pytest.approx(expected)
+
+
+@given(counts)
+def test_the_two_one_sided_tests_overlap_in_what_was_seen(one: PairedCounts) -> None:
+    differing = one.first_only + one.second_only
+    seen = math.comb(differing, one.first_only) / 2**differing
+    assert mcnemar_worse(one) + mcnemar_worse(swapped(one)) == pytest.approx(1.0 + seen)
 
 
 def test_mcnemar_of_very_many_differing_parts_is_no_overflow() -> None:

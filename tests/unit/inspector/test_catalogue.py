@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from deploy.active import shipped_bundle
 from edge.config import Recipe, View
 from edge.config.load import parse_config
 from edge.core.policy import judge_view
@@ -63,7 +64,7 @@ def test_a_commissioned_view_has_its_catalogue_on_top(bundle: Path, commissioned
     cv2.imwrite(str(tmp_path / "small.png"), slotted(80, 8, 8))
     cv2.imwrite(str(tmp_path / "long.png"), slotted(81, 32, 4))
     view = View(camera="top", bundle=str(bundle), commissioned=commissioned, catalogue=path)
-    loaded = load_recipes((Recipe(id=0, name="part", views=(view,)),), live=False)[0]
+    loaded = load_recipes((Recipe(id=0, name="part", views=(view,)),), live=False, active=shipped_bundle())[0]
     assert decision(loaded, slotted(82, 8, 8)) is Decision.ACCEPT
     assert decision(loaded, slotted(83, 32, 4)) is not Decision.ACCEPT
     assert loaded.views[0].catalogue is not None
@@ -82,7 +83,7 @@ def test_a_refusal_says_that_a_sample_is_novel(bundle: Path, commissioned: Path,
 def load(bundle: Path, catalogue: Path | None, *, live: bool = False, consent: bool = False) -> LoadedRecipe:
     view = View(camera="top", bundle=str(bundle), catalogue=catalogue)
     recipe = Recipe(id=0, name="part", views=(view,), allow_provisional=consent)
-    return load_recipes((recipe,), live=live)[0]
+    return load_recipes((recipe,), live=live, active=shipped_bundle())[0]
 
 
 def decision(loaded: LoadedRecipe, picture: np.ndarray) -> Decision:

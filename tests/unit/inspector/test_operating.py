@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.inspector.operating import (
+    LAST_MS,
     MAX_NOTE,
     MAX_REPLY,
     MAX_REQUEST,
@@ -14,6 +15,7 @@ from edge.inspector.operating import (
     Reply,
     Request,
     State,
+    UpdateRequest,
     encode_reply,
     encode_request,
     parse_reply,
@@ -21,8 +23,18 @@ from edge.inspector.operating import (
 )
 
 texts = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=1, max_size=MAX_NOTE)
-requests = st.builds(NoteRequest, text=texts) | st.builds(
-    ArchiveRequest, keep_days=st.none() | st.floats(0, 36_500), says=st.text("abc ,", max_size=200)
+requests = (
+    st.builds(NoteRequest, text=texts)
+    | st.builds(ArchiveRequest, keep_days=st.none() | st.floats(0, 36_500), says=st.text("abc ,", max_size=200))
+    | st.builds(
+        UpdateRequest,
+        source=st.text("abc/:.", min_size=1, max_size=200),
+        refusal=st.text("abc ", max_size=40),
+        bundle=st.text("abc-4", max_size=100),
+        text=texts,
+        at=st.integers(0, LAST_MS - 1),
+        record=st.booleans(),
+    )
 )
 
 
@@ -64,6 +76,10 @@ def test_an_answer_comes_back_and_is_never_too_long(state: State, text: str) -> 
         b'{"v":1,"verb":"note","text":"a\\ud800b"}',
         b'{"v":1,"verb":"note","text":"x","more":1}',
         b'{"v":1,"verb":"note","text":"x","says":"a\\nb"}',
+        b'{"v":1,"verb":"update","source":"","at":0}',
+        b'{"v":1,"verb":"update","source":"a","at":-1}',
+        b'{"v":1,"verb":"update","source":"a"}',
+        b'{"v":1,"verb":"update","source":"a","at":253402300800000}',
         b'{"v":1,"verb":"archive","keep_days":-1}',
         b'{"v":1,"verb":"archive","keep_days":NaN}',
         b'{"v":1,"verb":"archive","keep_days":1e999}',

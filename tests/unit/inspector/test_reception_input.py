@@ -66,6 +66,7 @@ class World:
             watch=self.watched.append,
             answer_now=self.answered.append,
             audit=AckAudit(self.alarms, None, clock.now()),
+            found=lambda _truth: None,
         )
 
     def take(self, topic: str, payload: bytes, *, retained: bool) -> None:

@@ -52,6 +52,7 @@ def reception(ledger: FullAtTimes) -> Reception:
         watch=lambda _part: None,
         answer_now=lambda _part: None,
         audit=AckAudit(alarms, None, clock.now()),
+        found=lambda _truth: None,
     )
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy.active import shipped_bundle
 from edge.config import Recipe, View
 from edge.config.load import parse_config
 from edge.core.policy import judge_view
@@ -31,7 +32,7 @@ def recipe(bundle: Path, commissioned: Path | None, **changes: object) -> Recipe
 
 
 def load(bundle: Path, commissioned: Path | None, *, live: bool = False, **changes: object) -> LoadedRecipe:
-    return load_recipes((recipe(bundle, commissioned, **changes),), live=live)[0]
+    return load_recipes((recipe(bundle, commissioned, **changes),), live=live, active=shipped_bundle())[0]
 
 
 def decision(loaded: LoadedRecipe, picture) -> Decision:

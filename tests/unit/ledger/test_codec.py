@@ -51,6 +51,7 @@ def shape_of(name: str) -> st.SearchStrategy[object]:
         "counts": st.dictionaries(words, u32, max_size=4),
         "origin": st.sampled_from(["plc", "timer", "presence"]),
         "truth": st.sampled_from(["accept", "reject"]),
+        "stage": st.sampled_from(["shadow", "canary"]),
     }
     return special[name]
 
@@ -61,7 +62,7 @@ def events_of(kind: type) -> st.SearchStrategy[object]:
         annotation = field.type
         if name == "origin" and kind is core.Operator:
             fields[name] = words
-        elif name in {"views", "stages_ns", "counts", "origin", "truth"}:
+        elif name in {"views", "stages_ns", "counts", "origin", "truth", "stage"}:
             fields[name] = shape_of(name)
         elif annotation in shapes:
             fields[name] = shapes[annotation]

@@ -291,7 +291,7 @@ def test_a_ledger_of_an_earlier_version_is_migrated_by_a_start_and_can_be_archiv
         rows = connection.execute("SELECT * FROM events").fetchall()
     start(tmp_path).close("stopped", instant(3000), {})
     with closing(sqlite3.connect(tmp_path / FILE_NAME)) as connection:
-        assert connection.execute("PRAGMA user_version").fetchone() == (3,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (4,)
         assert connection.execute("SELECT * FROM events LIMIT ?", (len(rows),)).fetchall() == rows
     assert verify(tmp_path).problems == ()
     before = list(export(tmp_path))

@@ -17,12 +17,17 @@ from tests.support.contract_document import examples, rows, section
 NS_PER_MS = 1_000_000
 
 
+def _without_version(data: bytes) -> dict[str, object]:
+    return {key: value for key, value in json.loads(data).items() if key != "v"}
+
+
 ROUND_TRIPS = {
     "`cmd/trigger`": lambda data: wire.encode_trigger(wire.parse_trigger(data)),
     "`evt/result`": lambda data: wire.encode_result(wire.parse_result(data)),
     "`cmd/ack`": lambda data: wire.encode_ack(wire.parse_ack(data)),
     "`evt/heartbeat`": lambda data: wire.encode_heartbeat(wire.parse_heartbeat(data)),
     "`cmd/truth`": lambda data: wire.encode_truth(wire.parse_truth(data)),
+    "`evt/test`": lambda data: wire.encode_test(wire.SelfTestReport(**_without_version(data))),
     "`hist/result`": lambda data: wire.encode_result(wire.parse_result(data), history=True),
 }
 
@@ -34,11 +39,19 @@ def test_the_example_is_byte_for_byte_what_the_code_sends(title):
     assert len(example) <= wire.MAX_PAYLOAD
 
 
-@pytest.mark.parametrize("title", ["`cmd/trigger`", "`evt/result`", "`cmd/ack`", "`evt/heartbeat`", "`cmd/truth`"])
+@pytest.mark.parametrize(
+    "title",
+    ["`cmd/trigger`", "`evt/result`", "`cmd/ack`", "`evt/heartbeat`", "`cmd/truth`", "`cmd/test`", "`evt/test`"],
+)
 def test_every_key_is_explained(title):
     (example,) = examples(title)
     explained = re.findall(r"`(\w+)`", " ".join(row[0] for row in rows(title)))
     assert sorted(explained) == sorted(json.loads(example))
+
+
+def test_the_example_of_a_request_for_a_test_is_understood():
+    (example,) = examples("`cmd/test`")
+    assert wire.parse_test(example) == "MES-0007"
 
 
 def test_the_other_examples_are_flat_json_without_spaces():

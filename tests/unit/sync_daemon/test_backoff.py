@@ -3,8 +3,8 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge.objects.errors import RemoteFault
 from sync.backoff import pause_s
-from sync.errors import RemoteFault
 
 
 @given(st.integers(1, 10**9), st.sampled_from(RemoteFault), st.integers())

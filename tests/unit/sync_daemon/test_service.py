@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from edge.core.events import Instant, PartKey
+from edge.objects.errors import RemoteFault
+from edge.objects.store import ObjectStore
 from edge.spool.reader import list_spool
-from sync.errors import RemoteFault
 from sync.service import PassResult, send_all
 from sync.settings import SyncSettings
 from sync.state import SyncState, UploadState
-from sync.store import ObjectStore
 from sync.uploader import object_key
 from tests.support.objects import FakeObjects
 from tests.support.spooling import DAY, RECEIVED_MS, open_spool, request

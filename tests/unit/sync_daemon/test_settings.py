@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from sync.errors import RemoteError, RemoteFault
-from sync.settings import SyncSettings, find_credentials
+from edge.objects.credentials import find_credentials
+from edge.objects.errors import RemoteError, RemoteFault
+from sync.settings import SyncSettings
 
 AWS = {"AWS_ACCESS_KEY_ID": "aws", "AWS_SECRET_ACCESS_KEY": "aws-secret", "AWS_SESSION_TOKEN": "token"}
 

@@ -1,0 +1,97 @@
+"""The file that says what each bundle is: whole, checked and twice on disk, whenever the power goes.
+
+``slots.json`` is one JSON object: ``body`` (the slots) and ``sha256`` over the body's bytes as they stand there. The
+state before the last change stays beside it, in ``slots.before.json``: a file that the disk has spoilt is noticed by
+its hash, and the one before stands in for it.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Final
+
+from pydantic import TypeAdapter, ValidationError
+
+from deploy.slots.errors import SlotsError
+from edge.core.slots import Slots, faults
+from edge.durable import write_whole
+from models.whole_files import read_bounded
+
+FILE_NAME: Final = "slots.json"
+BEFORE_NAME: Final = "slots.before.json"
+SCHEMA_VERSION: Final = 1
+BYTES_MAX: Final = 4_000_000
+_ADAPTER: Final = TypeAdapter(Slots)
+
+
+def load(folder: Path) -> Slots:
+    """Return the slots of a folder; those of a new store where it has none.
+
+    Raises:
+        SlotsError: Neither file can be used.
+    """
+    problems = []
+    for name in (FILE_NAME, BEFORE_NAME):
+        path = folder / name
+        try:
+            return decode(read_bounded(path, BYTES_MAX))
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError) as error:
+            problems.append(f"{path}: {getattr(error, 'strerror', None) or error}")
+    if not problems:
+        return Slots()
+    raise SlotsError(
+        f"{'; '.join(problems)}. What is known of the bundles is lost: move these files away, start the station, "
+        "which then runs the bundle shipped with the software, and install the bundle that you want"
+    )
+
+
+def save(folder: Path, slots: Slots) -> None:
+    """Write the slots; when this returns they are on disk. The state before them stays in the second file.
+
+    Raises:
+        OSError: The file system refused: the old state stands, or, where the last flush was what failed, the new one.
+    """
+    path = folder / FILE_NAME
+    try:
+        before = read_bounded(path, BYTES_MAX)
+        decode(before)
+    except (OSError, ValueError):
+        before = b""
+    if before:
+        write_whole(folder / BEFORE_NAME, before)
+    write_whole(path, encode(slots))
+
+
+def encode(slots: Slots) -> bytes:
+    """Return the bytes of the file."""
+    body = json.dumps(
+        {"schema_version": SCHEMA_VERSION} | _ADAPTER.dump_python(slots, mode="json"), separators=(",", ":")
+    )
+    digest = hashlib.sha256(body.encode()).hexdigest()
+    return f'{{"sha256":"{digest}","body":{body}}}\n'.encode()
+
+
+def decode(data: bytes) -> Slots:
+    """Return the slots that a file holds.
+
+    Raises:
+        ValueError: It is damaged, of another version of the software, or no state that there can be.
+    """
+    head, separator, rest = data.partition(b',"body":')
+    body = rest.removesuffix(b"}\n")
+    digest = hashlib.sha256(body).hexdigest()
+    if not separator or body == rest or head != f'{{"sha256":"{digest}"'.encode():
+        raise ValueError("is damaged (its hash does not agree)")
+    try:
+        fields = json.loads(body)
+        version = fields.pop("schema_version")
+        if version != SCHEMA_VERSION:
+            raise ValueError(f"has version {version}, this software knows {SCHEMA_VERSION}")
+        slots = _ADAPTER.validate_python(fields)
+    except (ValidationError, AttributeError, LookupError) as error:
+        raise ValueError("does not hold what this software expects") from error
+    if wrong := faults(slots):
+        raise ValueError(f"holds what cannot be: {'; '.join(wrong)}")
+    return slots

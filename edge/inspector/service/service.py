@@ -1,0 +1,476 @@
+"""Models in service on a running station: tried beside, promoted, taken back, one move at a time."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+from deploy.slots.errors import SlotsError
+from edge.core import slots as rules
+from edge.core.events import Operator, PartKey, Truth
+from edge.core.paired_evidence import Advice, EvidenceRule, weigh
+from edge.core.slots import By, Slot, Slots, Stage
+from edge.core.trial import Opinion, Tally
+from edge.core.types import Decision
+from edge.core.wire import MODEL_NONE
+from edge.inspector import clock
+from edge.inspector.alarms import Alarm
+from edge.inspector.capture import View
+from edge.inspector.loop import Inspected
+from edge.inspector.recipes import LoadedRecipe, Recipes, of_active
+from edge.inspector.selftest import SelfTest
+from edge.inspector.service.errors import ModelMoveError, ModelRefusedError
+from edge.inspector.service.health import Health
+from edge.inspector.service.pairs import Pairs
+from edge.inspector.service.past import past_trial
+from edge.inspector.service.starting import AUTOMATIC, mark_running
+from edge.inspector.service.workshop import TRIAL_NICE, Parts, Workshop, by, with_product
+from edge.inspector.trial.candidate import CandidateError
+from edge.inspector.trial.running import SILENT, Asked, Trial, compared
+from edge.ledger.comparisons import last_revision
+
+HEARTBEAT_S: Final = 0.6
+"""So long the station says that it is not ready before a self-test begins: the PLC has heard it by then."""
+PATIENCE_S: Final = 10.0
+"""So long an install waits: most likely the station itself takes in the very bundle."""
+AGAIN_S: Final = 10.0
+"""Self-tests come no closer than this: each takes the station out of service for a second."""
+_LOG: Final = logging.getLogger(__name__)
+
+
+class ModelService:
+    """Keeps the bundles of a running station. Moves are made one at a time, whoever asks.
+
+    ``ask``, ``model_of``, ``seen`` and ``truth`` are for the path of a part and never wait. Verbs of operators yield
+    what there is to tell, the last line once it is done; they raise :class:`ModelRefusedError` and
+    :class:`ModelMoveError`.
+    """
+
+    def __init__(self, parts: Parts, tested: SelfTest, *, fell: Callable[[Trial, str], None]) -> None:
+        """Take over; ``fell`` is told, from any thread, that a candidate must not go on and why."""
+        self._parts = parts
+        self._fell = fell
+        self._settings = parts.config.models
+        self._rule = EvidenceRule(alpha=self._settings.alpha)
+        self._workshop = Workshop(parts)
+        self._concerned = frozenset(recipe.id for recipe in of_active(parts.config.recipes))
+        self.health = Health(self._settings)
+        self._pairs = Pairs()
+        self._trial: Trial | None = None
+        self._before: Recipes | None = None
+        self._asking = threading.Lock()
+        self._asked = ""
+        self._tested_at = -AGAIN_S
+        self.test_failed: str | None = None
+        parts.station.trial = self.told
+        self._note_test(with_product(tested, self._settings.product, self._workshop.product))
+
+    # Its life.
+
+    def start(self) -> None:
+        """Put on record what the last process could not, and that this one runs."""
+        self._workshop.record_since(last_revision(self._parts.config.store.path))
+        self._tell_of_last()
+        self._mark()
+
+    def stop(self, *, clean: bool) -> None:
+        """End the trial's process; its state stays, and goes on with the next start."""
+        trial = self._trial
+        if trial is not None:
+            trial.stop()
+        if clean:
+            self._parts.store.unmark()
+
+    @property
+    def slots(self) -> Slots:
+        """What the bundles are now."""
+        return self._workshop.slots
+
+    @property
+    def model(self) -> str:
+        """The wire's name of the models of the first recipe."""
+        serving = self._parts.serving
+        return serving[min(serving)].model if serving else MODEL_NONE
+
+    def told(self) -> dict[str, Any]:
+        """Return what the retained state says of a trial, empty without one."""
+        slot = self.slots.on_trial
+        if slot is None:
+            return {}
+        return {"bundle": slot.file_name, "sha256": slot.sha256, "stage": slot.stage.value, "share": slot.share}
+
+    # On the path of a part, and right behind it.
+
+    def ask(self, key: PartKey, recipe: LoadedRecipe, views: Sequence[View]) -> Asked | None:
+        """Return the part as the candidate is shown it, where an accept needs it too; None for all others."""
+        if recipe.id not in self._concerned:
+            return None
+        trial = self._trial
+        if trial is not None:
+            return trial.ask(key, recipe, views)
+        slot = self.slots.on_trial
+        if slot is None or slot.stage is not Stage.CANARY:
+            return None
+        if not rules.is_canary_part(slot.sha256, key.session, key.trig, slot.share):
+            return None
+        asked = Asked(key, recipe, views, urgent=True)  # its process is not there yet: no accept for this part
+        asked.answer(None)
+        return asked
+
+    def model_of(self, recipe: LoadedRecipe) -> str:
+        """Return the wire's name of the models of a part that both judged."""
+        trial = self._trial
+        return recipe.model if trial is None else trial.model_of(recipe)
+
+    def seen(self, inspected: Inspected) -> None:
+        """Take a part after its verdict: what it tells of the active bundle, and the candidate's answer to it."""
+        recipe = inspected.recipe
+        if recipe is not self._parts.serving.get(recipe.id):
+            return  # the last parts of a bundle that decides no more
+        self.health.decided(inspected.decision)
+        if recipe.id not in self._concerned:
+            return
+        self.health.judged(recipe, inspected.judgements, inspected.decided.stages_ns)
+        trial, asked = self._trial, inspected.asked
+        if trial is None:
+            return
+        key, part, own = inspected.decided.key, inspected.decided.part, inspected.own
+
+        def note(opinion: Opinion) -> None:
+            event = compared(trial, key, opinion, part=part, model=recipe.model, own=own, urgent=asked is not None)
+            if opinion.decision is not None:
+                self._pairs.judged(part, own.decision, opinion.decision)
+            trial.record(event, opinion, recipe)
+
+        if asked is None:
+            trial.show(key, recipe, inspected.views, note)
+        elif own.decision is Decision.ACCEPT:
+            note(asked.opinion(0.0) or SILENT)
+        else:  # nobody waited for it
+            asked.then(lambda opinion: note(opinion or SILENT))
+
+    def truth(self, truth: Truth) -> None:
+        """Take what was found of a part later: it weighs for or against the candidate."""
+        trial, pair = self._trial, self._pairs.found(truth.part)
+        if trial is None or pair is None:
+            return
+        balance = weigh(trial.with_truth(*pair, defective=truth.truth == "reject"), self._rule)
+        if balance.advice is Advice.STOP:
+            trial.end(balance.reason)
+
+    # What operators ask for.
+
+    def install(self, who: str) -> Iterator[str]:
+        """Take in what was fetched; yields what became of each bundle."""
+        with self._move(f"install by {who}", patience_s=PATIENCE_S):
+            yield from self._workshop.take_in(who)
+
+    def verify(self, text: str, who: str) -> Iterator[str]:
+        """Try a bundle on this very machine: all checks, in a process of its own."""
+        with self._move(f"verify {text} by {who}"):
+            yield from self._workshop.take_in(who)
+            slot = self._workshop.found(text)
+            self._workshop.legal(lambda slots: rules.verify(slots, slot.sha256, by(who)))
+            yield f"{slot.label}: product, schema, golden pictures, latency and memory are looked at"
+            ready = self._workshop.verify(slot, who)
+            self._workshop.go(lambda slots: rules.verify(slots, slot.sha256, by(who)))
+            yield (
+                f"{slot.label} is verified: {ready.pictures} golden pictures as they should be, {ready.latency_ms:.0f} "
+                f"ms a part, {ready.memory_mb:.0f} MB; next is linegate model shadow {slot.label}"
+            )
+
+    def shadow(self, text: str, who: str) -> Iterator[str]:
+        """Let a verified bundle judge every part after its verdict."""
+        with self._move(f"shadow {text} by {who}"):
+            slot = self._workshop.found(text)
+            self._workshop.legal(lambda slots: rules.shadow(slots, slot.sha256, by(who)))
+            yield f"{slot.label} is loaded beside"
+            trial = self._opened(slot, who)
+            try:
+                with self._workshop.turn:
+                    changed = self._workshop.go(lambda slots: rules.shadow(slots, slot.sha256, by(who)))
+                    trial.move_to(_known(changed, slot))
+                    self._pairs, self._trial = Pairs(), trial
+            except (ModelMoveError, ModelRefusedError):
+                trial.stop()
+                raise
+            self._parts.alarms.clear(Alarm.ROLLED, clock.now())
+            yield f"{slot.label} judges in the shadow; next is linegate model canary {slot.label}"
+
+    def canary(self, text: str, share: float | None, who: str) -> Iterator[str]:
+        """Let the shadow share in the accepts of a share of the parts."""
+        with self._move(f"canary {text} by {who}"):
+            slot = self._workshop.found(text)
+            wanted = self._settings.canary_share if share is None else share
+            self._workshop.legal(lambda slots: rules.canary(slots, slot.sha256, wanted, by(who)))
+            trial = self._running(slot)
+            reason = by(who, trial.tally.told())
+            with self._workshop.turn:
+                changed = self._workshop.go(lambda slots: rules.canary(slots, slot.sha256, wanted, reason))
+                trial.move_to(_known(changed, slot))
+            yield (
+                f"{slot.label} is the canary: for {wanted:.1%} of the parts an accept needs it too "
+                f"({trial.tally.told()}); next is linegate model promote {slot.label}"
+            )
+
+    def promote(self, text: str, who: str) -> Iterator[str]:
+        """Make the canary the active bundle, without a part lost or delayed; the one before is kept ready."""
+        with self._move(f"promote {text} by {who}"):
+            slot = self._workshop.found(text)
+            self._workshop.legal(lambda slots: rules.promote(slots, slot.sha256, by(who)))
+            tally = self._running(slot).tally
+            balance = weigh(tally.evidence, self._rule)
+            if balance.advice is Advice.STOP:
+                raise ModelRefusedError(f"{slot.label} is {balance.reason}: linegate model rollback {slot.label}")
+            yield f"{slot.label} is loaded and warmed up beside ({tally.told()})"
+            with self._running(slot).resting():
+                recipes = self._workshop.loaded(slot, gently=True)
+            reason = by(who, tally.told())
+            with self._workshop.turn:
+                self._workshop.go(lambda slots: rules.promote(slots, slot.sha256, reason))
+                self._before = self._swap(recipes)
+            yield f"{slot.label} is active; back again with linegate model rollback"
+
+    def rollback(self, text: str, reason: str, who: str) -> Iterator[str]:
+        """Take the bundle on trial back, or the active one in favour of the previous one."""
+        with self._move(f"rollback by {who}"):
+            slots = self.slots
+            slot = self._workshop.found(text) if text else slots.on_trial or slots.active
+            if slot is None:
+                raise ModelRefusedError(
+                    "the bundle shipped with the software is active and none is on trial: nothing can be taken back"
+                )
+            self._workshop.legal(lambda slots: rules.take_back(slots, slot.sha256, by(who)))
+            with self._workshop.turn:
+                told = self._take_back(slot, by(who, reason or "the operator wanted it"), gently=True)
+            self._parts.alarms.clear(Alarm.ROLLED, clock.now())
+            yield told
+
+    def self_test(self, who: str) -> SelfTest:
+        """Judge the golden pictures by what is in use, while the station says that it is not ready.
+
+        Raises:
+            ModelRefusedError: Another move is under way, or the last test was a moment ago.
+        """
+        with self._move(f"selftest by {who}"):
+            if time.monotonic() - self._tested_at < AGAIN_S:
+                raise ModelRefusedError(f"a self-test ended less than {AGAIN_S:g} s ago: try again later")
+            return self._self_test()
+
+    def requested_test(self, who: str, origin: str) -> SelfTest:
+        """Do a self-test that came over the line link, which goes on record with what it gave."""
+        tested = self.self_test(who)
+        done = Operator(who=who, origin=origin, action="model selftest", detail=tested.text[:500], at=clock.now())
+        self._parts.ledger.append(done, owed=True)
+        return tested
+
+    # By itself.
+
+    def resume(self) -> None:
+        """Go on with the trial that was under way when the station stopped; its evidence is read back."""
+        slot = self.slots.on_trial
+        if slot is None:
+            return
+        trial = self._new_trial(slot, past_trial(self._parts.config.store.path, self.slots, slot, self._pairs))
+        try:
+            trial.open()
+        except CandidateError as error:
+            self._fell(trial, f"it does not come up again: {error}")
+            return
+        with self._workshop.turn:
+            now = self.slots.on_trial
+            if now is not None and now.sha256 == slot.sha256:
+                trial.move_to(now)
+                self._trial = trial
+        if self._trial is not trial:
+            trial.stop()  # somebody took it back meanwhile
+
+    def keep_ready(self) -> None:
+        """Load the bundle to go back to, in the pauses of the line, so that going back needs no time."""
+        slots = self.slots
+        if self._before is not None or (slots.previous is None and slots.shipped is not Stage.PREVIOUS):
+            return
+        try:
+            recipes = self._workshop.loaded(slots.previous, gently=True)
+        except ModelMoveError as error:
+            _LOG.error("the bundle to go back to is not ready: %s", error)
+            return
+        with self._workshop.turn:
+            same = (self.slots.previous, self.slots.shipped) == (slots.previous, slots.shipped)
+            self._before = recipes if same and self._before is None else self._before
+
+    def withdraw(self, trial: Trial, reason: str) -> bool:
+        """Take a candidate back that must not go on; False where that has to be tried again."""
+        with self._workshop.turn:
+            slot = self.slots.on_trial
+            if slot is None or slot.sha256 != trial.slot.sha256:
+                return True
+            why = by(AUTOMATIC, f"{reason} ({trial.tally.told()})")
+            try:
+                self._take_back(slot, why, gently=False)
+            except (ModelMoveError, ModelRefusedError) as error:
+                _LOG.error("%s must go, but stays on record as %s: %s", slot.label, slot.stage, error)
+                return False
+        self._alarm(Alarm.ROLLED, f"{slot.label} was taken back out of the {slot.stage}: {reason}")
+        return True
+
+    def give_way(self, active: Slot, reason: str) -> None:
+        """Have the active bundle give way to the previous one."""
+        with self._workshop.turn:
+            now = self.slots.active
+            if now is None or now.sha256 != active.sha256:
+                return
+            try:
+                text = self._take_back(now, by(AUTOMATIC, reason), gently=False)
+            except (ModelMoveError, ModelRefusedError) as error:
+                self._alarm(Alarm.ROLLED, f"{active.label} must go ({reason}), and cannot: {error}")
+                return
+        self._alarm(Alarm.ROLLED, f"{text}: {reason}")
+
+    def look_at_rates(self) -> None:
+        """Raise or clear the alarm of rates outside their bands; where so configured, the station is not ready."""
+        unusual = self.health.unusual()
+        self._parts.station.rates_unusual = unusual is not None and self._settings.band_stops
+        if unusual is None:
+            self._parts.alarms.clear(Alarm.RATES, clock.now())
+        else:
+            stop = "; not ready until linegate model selftest" if self._settings.band_stops else ""
+            self._alarm(Alarm.RATES, f"{unusual}{stop}")
+
+    def take_in(self) -> None:
+        """Take in what sync has fetched, unless an operator is served."""
+        if not self._workshop.waiting or not self._asking.acquire(blocking=False):
+            return
+        self._asked = "taking in what was fetched"
+        try:
+            for text in self._workshop.take_in("sync"):
+                _LOG.info("%s", text)
+        except ModelMoveError as error:
+            _LOG.warning("%s", error)
+        finally:
+            self._asked = ""
+            self._asking.release()
+
+    def forget_crashes(self) -> None:
+        """Take the active bundle for settled."""
+        active = self.slots.active
+        if active is not None and active.crashes:
+            self._workshop.go(lambda slots: rules.settled(slots, active.sha256))
+
+    # Moves.
+
+    def _opened(self, slot: Slot, who: str) -> Trial:
+        """Return the bundle's trial, its process running; one that does not come up is refused."""
+        self._workshop.refuse_product(slot, who)
+        trial = self._new_trial(slot)
+        try:
+            trial.open()
+        except CandidateError as error:
+            raise self._workshop.refused(slot, str(error), who) from error
+        return trial
+
+    def _new_trial(self, slot: Slot, tally: Tally | None = None) -> Trial:
+        return Trial(
+            slot,
+            self._workshop.candidate(slot, TRIAL_NICE),
+            self._parts.ledger,
+            self._fell,
+            answers_min=self._settings.answers_min,
+            tally=tally,
+        )
+
+    def _running(self, slot: Slot) -> Trial:
+        trial = self._trial
+        if trial is None or trial.slot.sha256 != slot.sha256:
+            raise ModelRefusedError(f"the process of {slot.label} has not come up yet: try again in a moment")
+        return trial
+
+    def _take_back(self, slot: Slot, why: By, *, gently: bool) -> str:
+        if slot.stage is not Stage.ACTIVE:
+            self._workshop.go(lambda slots: rules.take_back(slots, slot.sha256, why))
+            self._end_trial()
+            return f"{slot.label} is withdrawn; the active bundle goes on as before"
+        label, recipes = self._workshop.back(self._before, gently=gently)
+        self._workshop.go(lambda slots: rules.take_back(slots, slot.sha256, why))
+        self._swap(recipes)
+        self._before = None
+        return f"{slot.label} is withdrawn; {label} is active"
+
+    def _swap(self, recipes: Recipes) -> Recipes:
+        """Have what is triggered from now on judged by other recipes, proved a moment ago; returns those before."""
+        trial, self._trial = self._trial, None  # what is triggered from here on is not asked of it
+        before = self._parts.serving.put(recipes)
+        if trial is not None:
+            trial.stop()
+        self.health.anew()
+        proved = SelfTest(pictures=1, faults=(), milliseconds=0)
+        self._note_test(with_product(proved, self._settings.product, self._workshop.product))
+        self._mark()
+        return before
+
+    def _end_trial(self) -> None:
+        trial, self._trial = self._trial, None
+        if trial is not None:
+            trial.stop()
+
+    def _self_test(self) -> SelfTest:
+        station, parts = self._parts.station, self._parts
+        station.testing = True
+        try:
+            time.sleep(HEARTBEAT_S)
+            parts.gaps.wait()
+            tested = self._workshop.tested(parts.serving.recipes)
+        finally:
+            self._tested_at = time.monotonic()
+            self.health.anew()
+            self.look_at_rates()
+            station.testing = False
+        self._note_test(tested)
+        return tested
+
+    def _note_test(self, tested: SelfTest) -> None:
+        active = self.slots.active
+        self.test_failed = tested.text if active is not None and active.sha256 in tested.failed else None
+        self._parts.station.self_test_failed = not tested.passed
+        if tested.passed:
+            self._parts.alarms.clear(Alarm.GOLDEN, clock.now())
+        else:
+            self._alarm(Alarm.GOLDEN, f"self-test failed, nothing is accepted: {tested.text}")
+
+    def _tell_of_last(self) -> None:
+        """Raise the alarm again of a bundle that went by itself, until a person moves one."""
+        for move in reversed(self.slots.moves):
+            if move.who != AUTOMATIC:
+                return
+            if move.after in {Stage.WITHDRAWN, Stage.REFUSED}:
+                self._alarm(Alarm.ROLLED, f"{move.bundle} was taken back: {move.reason}")
+                return
+
+    def _mark(self) -> None:
+        try:
+            mark_running(self._parts.store)
+        except SlotsError as error:
+            _LOG.warning("%s", error)
+
+    def _alarm(self, alarm: Alarm, text: str) -> None:
+        if not self._parts.alarms.raised(alarm):
+            _LOG.error("%s", text)
+        self._parts.alarms.set(alarm, clock.now(), text)
+
+    @contextmanager
+    def _move(self, what: str, patience_s: float = 0.0) -> Iterator[None]:
+        """Serve one operator at a time; the station's own moves come in between where they must."""
+        if not self._asking.acquire(timeout=patience_s):
+            raise ModelRefusedError(f"{self._asked or 'another move'} is under way: try again when it is done")
+        self._asked = what
+        try:
+            yield
+        finally:
+            self._asked = ""
+            self._asking.release()
+
+
+def _known(slots: Slots, slot: Slot) -> Slot:
+    return slots.known(slot.sha256) or slot
