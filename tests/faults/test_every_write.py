@@ -89,8 +89,9 @@ def test_whatever_write_of_an_archive_fails_nothing_is_lost_and_the_next_start_m
     undisturbed, *plays = played(tmp_path, error, count, 1 if soak else every, "archive")
     assert (undisturbed["committed"], undisturbed["refused"]) == (list(range(1, OLD_PARTS + 2)), [])
     assert len(list((tmp_path / "0" / FOLDER).glob("events-*"))) == FILES
-    met = [play for play in plays if play["refused"]]
-    assert len(met) > 0.8 * len(plays)  # how many calls there are hangs on which thread is faster
+    met = [play for play in plays if play["calls"] >= int(play["folder"])]
+    assert all(play["refused"] for play in met)
+    assert len(met) >= 0.8 * len(plays)  # how many calls there are hangs on which thread is faster
     wrong = {
         f"call {play['folder']}, {play['refused'][0]}": found
         for play in met
