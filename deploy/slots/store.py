@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Final, Self
 
@@ -231,7 +232,7 @@ class SlotStore:
     def _drop_spare(self) -> None:
         """Forget bundles beyond the number that is kept: first in the record, then on disk."""
         for slot in removable(self._slots):
-            self.move(lambda slots, gone=slot: remove(slots, gone.sha256))  # type: ignore[misc]
+            self.move(partial(remove, sha256=slot.sha256))
             with suppress(OSError):
                 self.path_of(slot).unlink(missing_ok=True)
 

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -86,7 +87,7 @@ def load_for_start(config: Config, store: SlotStore, load: LoadRecipes, test: Te
             problem = tested.text
         _LOG.error("%s cannot be used any more and gives way: %s", active.label, problem)
         by = By(who=AUTOMATIC, at=clock.now().utc_ms, reason=f"at the start: {problem}")
-        store.move(lambda slots, gone=active, by=by: refuse(slots, gone.sha256, by))  # type: ignore[misc]
+        store.move(partial(refuse, sha256=active.sha256, by=by))
 
 
 def refuse_exchanged(config: Config, recipes: Recipes, active: Slot | None) -> None:
