@@ -8,8 +8,8 @@ from camera.image_file import ImageLimits, read_image
 from camera.simulated import Picture, SimulatedFeed
 from camera.source import Frame, SourceState, Timing
 
-_AHEAD = 2
-"""One that is ready and one that is being decoded, which takes less time than judging it; each is a whole frame."""
+_AHEAD = 1
+"""The one that is held ready: the next is decoded while it is judged, which takes longer. Each is a whole frame."""
 
 
 class ReplaySource:

@@ -130,15 +130,19 @@ def prepare(
     height, width = used.shape[:2]
     usable = half if region is None and size.colour and used.shape[:2] == _doubled(half) else None
     scaled = _scaled(_coloured(used, size.colour), size, usable)
-    gain = 1.0 if exposure is None else exposure.gain(used)
-    if exposure is not None:
-        scaled = np.asarray(cv2.convertScaleAbs(scaled, alpha=gain), np.uint8)
     scaled_height, scaled_width = scaled.shape[:2]
     left, top = (size.width - scaled_width) // 2, (size.height - scaled_height) // 2
     if canvas is None:
         canvas = np.empty(size.shape, np.uint8)
-    canvas[:] = pad
-    canvas[top : top + scaled_height, left : left + scaled_width] = scaled.reshape(scaled_height, scaled_width, -1)
+    covered = canvas[top : top + scaled_height, left : left + scaled_width].reshape(scaled.shape)
+    canvas[:top], canvas[top + scaled_height :] = pad, pad
+    canvas[:, :left], canvas[:, left + scaled_width :] = pad, pad
+    gain = 1.0 if exposure is None else exposure.gain(used)
+    if exposure is None:
+        covered[:] = scaled
+    else:
+        # Into place: pages that the kernel must hand out anew for every picture cost more than filling them.
+        cv2.convertScaleAbs(scaled, dst=covered, alpha=gain)
     geometry = Geometry(
         region=region or (0, 0, width, height),
         scale_x=scaled_width / width,

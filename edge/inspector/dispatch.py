@@ -10,7 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from edge.core import wire
@@ -29,12 +29,16 @@ PAUSE_NS: Final = 10_000_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """A verdict whose part is claimed, on its way out; ``stages_ns`` are times that came after the decision."""
+    """A verdict whose part is claimed, on its way out; ``stages_ns`` are times that came after the decision.
+
+    ``gone`` is set as it goes out, or as it is found to be out of time.
+    """
 
     order: Order
     decided: Decided
     handed_ns: int
     stages_ns: dict[str, int]
+    gone: threading.Event = field(default_factory=threading.Event)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +104,7 @@ class Dispatch:
         if live is None:
             return
         present, result = clock.now(), live.item.result
+        live.delivery.gone.set()
         stages = live.delivery.stages_ns | {"hand_over": present.mono_ns - live.delivery.handed_ns}
         self._ledger.append(_sent(key, topic, result, present, stages), owed=True)
 
@@ -169,6 +174,7 @@ class Dispatch:
         item = HistoryItem(key=order.key, result=result)
         if present.mono_ns >= order.deadline_ns:
             self.add_history([item])
+            delivery.gone.set()
             return True
         with self._lock:
             self._unacknowledged[order.key] = _Live(item=item, delivery=delivery)

@@ -64,6 +64,7 @@ class DeadlineGuard:
         self._stopping = False
         self._beats = 0
         self._next_beat_ns = 0
+        self._looks_at_ns = 0
         self.alive_ns = time.monotonic_ns()
         self._thread = threading.Thread(target=self._work, name="deadline-guard", daemon=True)
         self._link: Link | None = None
@@ -145,7 +146,10 @@ class DeadlineGuard:
     def _watch(self, part: Part, at_ns: int) -> None:
         with self._changed:
             heapq.heappush(self._due, (at_ns, next(self._order), part))
-        self._wake()
+            # One that is due after the next look anyway wakes nobody: the loop needs the interpreter now.
+            if self._settling or at_ns < self._looks_at_ns:
+                self._news = True
+                self._changed.notify_all()
 
     def _wake(self) -> None:
         with self._changed:
@@ -180,6 +184,7 @@ class DeadlineGuard:
                 wake_ns = min(wake_ns, time.monotonic_ns() + RETRY_NS)
             # Any news ends the wait: a part that has just come may be due before what was waited for.
             if not self._news:
+                self._looks_at_ns = wake_ns
                 self._changed.wait(max(0.0, (wake_ns - time.monotonic_ns()) / 1e9))
             self._news = False
             present, due = time.monotonic_ns(), []

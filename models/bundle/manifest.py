@@ -36,12 +36,29 @@ class ExposureFormat(_Part):
         return Exposure(level=self.level, gain_min=self.gain_min, gain_max=self.gain_max)
 
 
+class StripFormat(_Part):
+    """How a network in two parts is run: its entrance strip by strip, so that it needs little memory at once.
+
+    A strip answers for ``rows`` rows of the input and sees ``above`` and ``below`` more (:mod:`models.strips`). The
+    network's file has the parts as its signatures ``entrance`` and ``rest``.
+    """
+
+    rows: Annotated[int, Field(ge=8, le=4096, multiple_of=8)]
+    above: Annotated[int, Field(ge=0, le=512, multiple_of=8)]
+    below: Annotated[int, Field(ge=0, le=512, multiple_of=8)]
+
+    @property
+    def height(self) -> int:
+        """Rows of a strip."""
+        return self.above + self.rows + self.below
+
+
 class InputFormat(_Part):
     """The network's input and how a picture becomes it (:mod:`models.preprocess` is the definition).
 
     ``pad`` fills what the picture does not cover; ``(x - 128) / 128`` is the only normalisation, so that the int8
     input is the byte with its top bit flipped. ``exposure`` comes after scaling; None
-    leaves the picture as bright as it is.
+    leaves the picture as bright as it is. ``strips`` is None for a network that takes the whole input at once.
     """
 
     width: Annotated[int, Field(ge=32, le=4096, multiple_of=16)]
@@ -52,6 +69,13 @@ class InputFormat(_Part):
     pad: Annotated[int, Field(ge=0, le=255)]
     normalisation: Literal["(x-128)/128"]
     exposure: ExposureFormat | None = None
+    strips: StripFormat | None = None
+
+    @model_validator(mode="after")
+    def _strips_inside(self) -> Self:
+        if self.strips is not None and self.strips.height > self.height:
+            raise ValueError(f"a strip of {self.strips.height} rows is higher than the input ({self.height})")
+        return self
 
 
 class DefectClass(_Part):

@@ -23,6 +23,7 @@ from models.training.network import TEACHER, DefectNetwork, EmbeddingNetwork, pa
 from models.training.pictures import PictureEntry, PictureStore, Progress
 from models.training.reading import read_picture
 from models.training.settings import TrainingSettings
+from models.training.strips import in_strips
 
 _GOLDEN_SEED_OFFSET = 90_000
 _GOLDEN_PARTS = 40
@@ -79,9 +80,10 @@ def quantised(
     whole = EmbeddingNetwork(network, outcome.embedding.projection())
     exported = export_float(whole, manifest.input.height, manifest.input.width)
     progress("quantising", 1, 2)
-    model = quantise(exported, _range_pictures(store, seen))
+    model, strips = in_strips(quantise(exported, _range_pictures(store, seen)))
     progress("quantising", 2, 2)
-    return loaded(manifest, model, threads=2)
+    entrance = manifest.input.model_copy(update={"strips": strips})
+    return loaded(manifest.model_copy(update={"input": entrance}), model, threads=2)
 
 
 def novelty_of(

@@ -111,6 +111,15 @@ def test_a_result_goes_out_live_once_and_is_recorded_as_sent(dispatch, book):
     assert [sent.topic for sent in book.of(Sent)] == [wire.RESULT]
 
 
+@pytest.mark.parametrize("deadline_ms", [400, 0], ids=["live", "out of time"])
+def test_whoever_waits_for_a_result_to_be_gone_is_told(dispatch, deadline_ms):
+    waiting = delivery(deadline_ms=deadline_ms)
+    dispatch.add(waiting)
+    assert not waiting.gone.is_set()
+    dispatch.flush(Wire(dispatch))
+    assert waiting.gone.is_set()
+
+
 def test_without_room_it_waits_in_order_and_goes_out_when_there_is_some(dispatch, book):
     link = Wire(dispatch, room=1)
     for trig in (1, 2, 3):
