@@ -103,11 +103,11 @@ def test_what_is_refused_exits_with_three_and_says_what_to_do(walk: Walk) -> Non
     for block in BLOCKS[:4]:
         for line in block.splitlines():
             walk.run(line)
-    walk.run("linegate publish add /srv/models phones-4.lgb --share 0 --key online")
-    plain = walk.run("linegate model install phones-4.lgb", code=3)
+    walk.run("linegate publish add /srv/models phones-5.lgb --share 0 --key online")
+    plain = walk.run("linegate model install phones-5.lgb", code=3)
     assert "carries no signature" in plain
     assert "publish add" in plain
-    assert "not this station's turn" in walk.run("linegate model install /srv/models --bundle phones-4", code=3)
+    assert "not this station's turn" in walk.run("linegate model install /srv/models --bundle phones-5", code=3)
     assert "not on offer" in walk.run("linegate model install /srv/models --bundle phones-9", code=1)
     assert "is no repository" in walk.run("linegate model install /media/stick", code=1)
     assert "no place" in walk.run("linegate model install ftp://host/x", code=2)
@@ -122,13 +122,13 @@ def test_what_is_refused_exits_with_three_and_says_what_to_do(walk: Walk) -> Non
 def test_a_station_without_a_root_key_takes_a_plain_file_and_says_so(walk: Walk) -> None:
     path = walk.folder / "linegate.toml"
     path.write_text(path.read_text().partition("[updates]")[0])
-    assert "UNSIGNED: nobody vouches for phones-4.lgb" in walk.run("linegate model install phones-4.lgb")
+    assert "UNSIGNED: nobody vouches for phones-5.lgb" in walk.run("linegate model install phones-5.lgb")
     assert "trusts nobody" in walk.run("linegate model install /srv/models", code=3)
     (walk.folder / "broken-1.lgb").write_bytes(b"PK")
     assert "damaged bundle" in walk.run("linegate model install broken-1.lgb", code=3)
     assert sorted(each.name for each in (walk.folder / "store/models/incoming").iterdir()) == [
-        "phones-4.lgb",
-        "phones-4.lgb.json",
+        "phones-5.lgb",
+        "phones-5.lgb.json",
     ]
     path.write_text(path.read_text().replace("[line]", "[line]\nlive = true"))
     assert "unsigned" in walk.run("linegate model install phones-5.lgb", code=3)

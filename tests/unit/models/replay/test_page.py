@@ -38,9 +38,9 @@ def replayed(*parts: ReplayedPart) -> Replay:
     return Replay(
         source="/var/lib/linegate",
         period=Period(since_ms=1_760_000_000_000, until_ms=1_760_000_060_000),
-        label="phones-4",
+        label="phones-5",
         bundle="ab" * 32,
-        views=(SubjectView(name="top", bundle="phones-4", limits=LIMITS, bundle_limits=LIMITS),),
+        views=(SubjectView(name="top", bundle="phones-5", limits=LIMITS, bundle_limits=LIMITS),),
         incumbent=(),
         other_limits=False,
         parts=parts,
