@@ -7,6 +7,7 @@ than that: it is the thread's too.
 """
 
 import logging
+import os
 import sqlite3
 import threading
 from contextlib import suppress
@@ -20,6 +21,10 @@ WORTH_EVENTS: Final = 200
 """So many events in the write-ahead log, about a megabyte, are worth a checkpoint in a pause of the line."""
 LIMIT_EVENTS: Final = 5_000
 """With so many, some 36 megabytes at one part a commit, a checkpoint runs beside the line, pause or not."""
+EARLY_EVENTS: Final = 1_000
+"""With so many where the file system has little room: once it is full, the log has nowhere to be moved to."""
+ROOM_BYTES: Final = 200_000_000
+"""Less than this is little room."""
 LEFT_EVENTS: Final = 250
 """What came in meanwhile, at most two megabytes, the writer moves itself: only then does the log start anew."""
 STOP_S: Final = 1.0
@@ -55,7 +60,7 @@ class Checkpointer:
         with self._lock:
             self._events += events
             self._log += events
-            overdue = self._log >= LIMIT_EVENTS and self._events > LEFT_EVENTS
+            overdue = self._long and self._events > LEFT_EVENTS
         if overdue:
             self.ask()
 
@@ -63,7 +68,12 @@ class Checkpointer:
     def due_on_the_writer(self) -> bool:
         """Whether the writer should move what a whole checkpoint has left, and no more, now."""
         with self._lock:
-            return self._log >= LIMIT_EVENTS and self._events <= LEFT_EVENTS
+            return self._long and self._events <= LEFT_EVENTS
+
+    @property
+    def _long(self) -> bool:
+        """Whether the log is to be moved, pause or not."""
+        return self._log >= LIMIT_EVENTS or (self._log >= EARLY_EVENTS and _room(self._path.parent) < ROOM_BYTES)
 
     def ask(self) -> None:
         """Checkpoint soon, on the other thread."""
@@ -110,6 +120,15 @@ class Checkpointer:
                 _close(connection)
                 connection = None
         _close(connection)
+
+
+def _room(folder: Path) -> int:
+    """Return the bytes that a file system has left."""
+    try:
+        found = os.statvfs(folder)
+    except OSError:
+        return 0
+    return found.f_bavail * found.f_frsize
 
 
 def _close(connection: sqlite3.Connection | None) -> None:

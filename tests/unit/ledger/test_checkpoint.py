@@ -57,6 +57,24 @@ def test_the_writer_waits_for_the_thread_beside_it(checkpointer: Checkpointer) -
     assert not checkpointer.worthwhile
 
 
+@pytest.mark.parametrize(("room", "early"), [(checkpoint.ROOM_BYTES - 1, True), (checkpoint.ROOM_BYTES, False)])
+def test_where_the_disk_has_little_room_the_log_is_moved_early(
+    checkpointer: Checkpointer, monkeypatch: pytest.MonkeyPatch, *, room: int, early: bool
+) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(checkpoint, "_room", lambda _folder: room)
+    monkeypatch.setattr(checkpointer, "ask", lambda: asked.append(1))
+    checkpointer.note(checkpoint.EARLY_EVENTS - 1)
+    assert not asked
+    checkpointer.note(1)
+    assert bool(asked) is early
+
+
+def test_a_disk_that_says_nothing_of_its_room_has_little(tmp_path: Path) -> None:
+    assert checkpoint._room(tmp_path / "gone") == 0
+    assert checkpoint._room(tmp_path) > 0
+
+
 def _while_noting(log: Log, checkpointer: Checkpointer, events: int) -> sqlite3.Connection:
     """Return a log into which events come while it is moved."""
     fetch = log.fetchone
