@@ -1,7 +1,8 @@
 """What the ledger costs at two sizes: ``python -m tests.benchmarks.ledger_cost [SMALL LARGE] [--folder DIR]``.
 
-Prints medians in milliseconds, small, large and their ratio; with sizes of 1000 and 10000000 it takes some minutes and
-six gigabytes. The test beside it asserts the ratios at sizes that take seconds.
+Prints medians in milliseconds, small, large and their ratio, the seconds that the large one takes to verify, and what
+commits notice of archiving; with sizes of 1000 and 10000000 it takes some ten minutes and six gigabytes. The test
+beside it asserts the ratios at sizes that take seconds.
 """
 
 import argparse
@@ -21,6 +22,7 @@ from edge.ledger import Ledger
 from edge.ledger.archiver import Archiver
 from edge.ledger.reader import counts, last_parts
 from edge.ledger.retention import Retention
+from edge.ledger.verify import verify
 from tests.support.bulk_ledger import fill
 from tests.support.ledgers import instant, key, start, whole_part
 from tests.support.waiting import wait_until
@@ -129,6 +131,10 @@ def _commit(ledger: Ledger, events: list[Event]) -> None:
     assert ledger.append(*events).wait(60)
 
 
+def _verified(directory: Path) -> None:
+    assert verify(directory).ok
+
+
 def _timed(action: Callable[[], None]) -> float:
     started_ns = time.perf_counter_ns()
     action()
@@ -144,8 +150,13 @@ def main() -> None:
         found = measure(options.folder or Path(name), *options.sizes)
         for operation, (small, large) in found.items():
             sys.stdout.write(f"{operation:>14} {small:9.3f} ms {large:9.3f} ms  x{large / small:.2f}\n")
-        fill(Path(name) / "beside", 50_000)
-        beside = measure_beside(Path(name) / "beside", 100, 300)
+        largest = max(options.sizes)
+        seconds = _timed(partial(_verified, (options.folder or Path(name)) / str(largest))) / 1e3
+        sys.stdout.write(f"verify of {largest} events {seconds:.1f} s\n")
+        busy = Path(name) / "beside"
+        busy.mkdir()
+        fill(busy, 50_000)
+        beside = measure_beside(busy, 100, 300)
     for share in (0.5, 0.99):
         alone, while_archiving = percentile(beside.alone, share), percentile(beside.beside, share)
         text = f"commit p{share * 100:.0f}: alone {alone:.3f} ms, while {beside.files} archives are made"
