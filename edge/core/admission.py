@@ -1,7 +1,7 @@
 """Which triggers a station takes on, as pure functions of values: sessions, duplicates, gaps (docs/line-contract.md).
 
-Within a session every trigger number up to ``highest`` is accounted for, by a verdict or a loss, from the first one
-seen on; so one number per session tells a duplicate from a new part, however long the session runs.
+Within a session every trigger number from ``base``, the first one seen, up to ``highest`` is accounted for, by a
+verdict or a loss; so two numbers per session tell a duplicate from a new part, however long the session runs.
 """
 
 from collections.abc import Iterable
@@ -17,11 +17,16 @@ MAX_SESSIONS: Final = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """One session of the PLC: its number, the highest trigger accounted for, and whether it may still trigger."""
+    """One session of the PLC: its number, the triggers accounted for, and whether it may still trigger."""
 
     number: int
+    base: int
     highest: int
     superseded: bool = False
+
+    def accounts_for(self, trig: int) -> bool:
+        """Return whether this number has had its verdict or loss."""
+        return self.base <= trig <= self.highest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,10 +39,13 @@ class Sessions:
 
     @classmethod
     def resume(cls, epoch: int, highest: Iterable[tuple[int, int]]) -> "Sessions":
-        """Start an epoch from the ledger's (session, highest trigger) pairs, oldest first; the last one goes on."""
+        """Start an epoch from the ledger's (session, highest trigger) pairs, oldest first; the last one goes on.
+
+        Whatever is below the highest counts as accounted for.
+        """
         pairs = list(highest)[-MAX_SESSIONS:]
         known = tuple(
-            Session(number=number, highest=trig, superseded=place < len(pairs) - 1)
+            Session(number=number, base=1, highest=trig, superseded=place < len(pairs) - 1)
             for place, (number, trig) in enumerate(pairs)
         )
         return cls(epoch=epoch, current=known[-1].number if known else None, known=known)
@@ -108,42 +116,44 @@ def admit(sessions: Sessions, trigger: Trigger, *, retained: bool) -> Admission:
         detail = f"session {trigger.session} was followed by a newer one"
         return _refuse(sessions, trigger, Code.SUPERSEDED_SESSION, detail)
     if session and trigger.trig <= session.highest:
-        return Admission(sessions=sessions, outcome=Duplicate())
-    lost = _gap(session, trigger.trig - 1, Code.GAP) if session else ()
+        # One from before the base was skipped when the base came: its part has moved on.
+        after, lost = _account_for(sessions, trigger.session, trigger.trig, Code.GAP)
+        return Admission(sessions=after, outcome=Duplicate(), lost=lost)
+    lost = _gap(session.number, session.highest + 1, trigger.trig - 1) if session else ()
+    base = session.base if session else trigger.trig
     after = _supersede(sessions, trigger.session)
-    after = after.updated(Session(number=trigger.session, highest=trigger.trig))
+    after = after.updated(Session(number=trigger.session, base=base, highest=trigger.trig))
     return Admission(sessions=after, outcome=Admitted(), lost=lost)
 
 
 def account_for_ack(sessions: Sessions, ack: Ack) -> Admission:
-    """Find what an ack reveals: a timed-out trigger that the station never saw is lost, with any gap before it."""
-    session = sessions.find(ack.session)
-    if ack.act is not Act.TIMED_OUT or (session and ack.trig <= session.highest):
+    """Find what an ack reveals: a timed-out trigger that the station never saw is lost, with any gap beside it."""
+    if ack.act is not Act.TIMED_OUT:
         return Admission(sessions=sessions, outcome=Duplicate())
-    after, lost = _write_off(sessions, ack.session, ack.trig, Code.TIMED_OUT_AT_PLC)
+    after, lost = _account_for(sessions, ack.session, ack.trig, Code.TIMED_OUT_AT_PLC)
     return Admission(sessions=after, outcome=Duplicate(), lost=lost)
 
 
 def _refuse(sessions: Sessions, trigger: Trigger, code: Code, detail: str) -> Admission:
     """Refuse a trigger; unless its number is accounted for already, it is a loss, found now and not again by a gap."""
-    outcome = Rejected(code=code, detail=detail)
-    session = sessions.find(trigger.session)
-    if session and trigger.trig <= session.highest:
-        return Admission(sessions=sessions, outcome=outcome)
-    after, lost = _write_off(sessions, trigger.session, trigger.trig, code)
-    return Admission(sessions=after, outcome=outcome, lost=lost)
+    after, lost = _account_for(sessions, trigger.session, trigger.trig, code)
+    return Admission(sessions=after, outcome=Rejected(code=code, detail=detail), lost=lost)
 
 
-def _write_off(sessions: Sessions, number: int, trig: int, code: Code) -> tuple[Sessions, tuple[Lost, ...]]:
+def _account_for(sessions: Sessions, number: int, trig: int, code: Code) -> tuple[Sessions, tuple[Lost, ...]]:
+    """Write a number off, with the gap between it and what is accounted for; nothing where it is that itself."""
     session = sessions.find(number)
     lost = Lost(session=number, first=trig, last=trig, code=code)
-    if session and trig - session.highest > MAX_SINGLE_LOSSES:
+    if session is None:
+        return sessions.updated(Session(number=number, base=trig, highest=trig)), (lost,)
+    if session.accounts_for(trig):
+        return sessions, ()
+    if trig < session.base:
+        return sessions.updated(replace(session, base=trig)), (lost, *_gap(number, trig + 1, session.base - 1))
+    if trig - session.highest > MAX_SINGLE_LOSSES:
         # Nothing was taken on with this number, so it is not trusted to end a session by a leap.
         return sessions, (lost,)
-    gap = _gap(session, trig - 1, Code.GAP) if session else ()
-    superseded = session.superseded if session else False
-    after = sessions.updated(Session(number=number, highest=trig, superseded=superseded))
-    return after, (*gap, lost)
+    return sessions.updated(replace(session, highest=trig)), (*_gap(number, session.highest + 1, trig - 1), lost)
 
 
 def _supersede(sessions: Sessions, number: int) -> Sessions:
@@ -156,10 +166,9 @@ def _supersede(sessions: Sessions, number: int) -> Sessions:
     return replace(sessions, current=number, known=known)
 
 
-def _gap(session: Session, last: int, code: Code) -> tuple[Lost, ...]:
-    first = session.highest + 1
+def _gap(number: int, first: int, last: int) -> tuple[Lost, ...]:
     if first > last:
         return ()
     if last - first + 1 > MAX_SINGLE_LOSSES:
-        return (Lost(session=session.number, first=first, last=last, code=code),)
-    return tuple(Lost(session=session.number, first=trig, last=trig, code=code) for trig in range(first, last + 1))
+        return (Lost(session=number, first=first, last=last, code=Code.GAP),)
+    return tuple(Lost(session=number, first=trig, last=trig, code=Code.GAP) for trig in range(first, last + 1))

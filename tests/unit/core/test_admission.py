@@ -100,6 +100,28 @@ def test_a_timed_out_trigger_that_never_came_is_a_loss_that_stands():
     assert admit(result.sessions, trigger(8), retained=False).lost == ()
 
 
+def test_a_timed_out_trigger_from_before_the_base_is_a_loss_with_all_between():
+    result = account_for_ack(after(trigger(5)), ack(2, Act.TIMED_OUT))
+    assert [(run.first, run.code) for run in result.lost] == [
+        (2, Code.TIMED_OUT_AT_PLC),
+        (3, Code.GAP),
+        (4, Code.GAP),
+    ]
+    assert account_for_ack(result.sessions, ack(4, Act.TIMED_OUT)).lost == ()
+    going_on = admit(result.sessions, trigger(6), retained=False)
+    assert isinstance(going_on.outcome, Admitted)
+    assert going_on.lost == ()
+
+
+def test_a_trigger_from_before_the_base_is_lost_and_never_taken_on():
+    result = admit(after(trigger(5)), trigger(4), retained=False)
+    assert isinstance(result.outcome, Duplicate)
+    assert result.lost == (Lost(session=7, first=4, last=4, code=Code.GAP),)
+    refused = admit(result.sessions, trigger(3), retained=True)
+    assert refused.lost == (Lost(session=7, first=3, last=3, code=Code.RETAINED),)
+    assert admit(refused.sessions, trigger(3), retained=False).lost == ()
+
+
 def test_an_ack_of_a_trigger_that_was_seen_loses_nothing():
     assert account_for_ack(after(trigger(5)), ack(5, Act.TIMED_OUT)).lost == ()
     assert account_for_ack(after(trigger(5)), ack(9, Act.ACCEPTED)).lost == ()
@@ -147,21 +169,24 @@ def test_no_number_is_ever_accounted_for_twice(run):
 
 
 @given(steps)
-def test_every_valid_trigger_of_the_current_session_is_judged_or_accounted_for(run):
-    sessions, known = EMPTY, set()
+def test_every_trigger_that_came_or_timed_out_is_judged_or_accounted_for(run):
+    sessions, known, named = EMPTY, set(), set()
     for step in run:
         if isinstance(step, Ack):
             result = account_for_ack(sessions, step)
+            named |= {(step.session, step.trig)} if step.act is Act.TIMED_OUT else set()
         else:
             result = admit(sessions, step[0], retained=step[1])
             if isinstance(result.outcome, Admitted):
                 known.add((step[0].session, step[0].trig))
+            named.add((step[0].session, step[0].trig))
         for gap in result.lost:
             known |= {(gap.session, trig) for trig in range(gap.first, gap.last + 1)}
         sessions = result.sessions
     for session in sessions.known:
         seen = sorted(trig for number, trig in known if number == session.number)
-        assert seen == list(range(seen[0], session.highest + 1))
+        assert seen == list(range(session.base, session.highest + 1))
+    assert named <= known
 
 
 def test_what_is_remembered_is_bounded():
