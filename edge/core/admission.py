@@ -13,6 +13,8 @@ from edge.core.types import Ack, Act, Trigger
 
 MAX_SINGLE_LOSSES: Final = 1000
 MAX_SESSIONS: Final = 64
+MAX_FOLLOWED: Final = 10_000
+"""Of so many older sessions it is still known that they were followed by others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,11 +33,16 @@ class Session:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sessions:
-    """All that admission remembers. ``known`` is in the order of first use, the newest last, bounded in length."""
+    """All that admission remembers, bounded in length.
+
+    ``known`` is in the order of first use, the newest last; ``followed`` are the numbers of superseded sessions that no
+    longer stand there, the oldest first.
+    """
 
     epoch: int
     current: int | None = None
     known: tuple[Session, ...] = ()
+    followed: tuple[int, ...] = ()
 
     @classmethod
     def resume(cls, epoch: int, highest: Iterable[tuple[int, int]]) -> "Sessions":
@@ -43,27 +50,36 @@ class Sessions:
 
         Whatever is below the highest counts as accounted for.
         """
-        pairs = list(highest)[-MAX_SESSIONS:]
+        pairs = list(highest)
+        last = pairs[-1][0] if pairs else None
         known = tuple(
-            Session(number=number, base=1, highest=trig, superseded=place < len(pairs) - 1)
-            for place, (number, trig) in enumerate(pairs)
+            Session(number=number, base=1, highest=trig, superseded=number != last)
+            for number, trig in pairs[-MAX_SESSIONS:]
         )
-        return cls(epoch=epoch, current=known[-1].number if known else None, known=known)
+        followed = tuple(number for number, _ in pairs[:-MAX_SESSIONS])[-MAX_FOLLOWED:]
+        return cls(epoch=epoch, current=last, known=known, followed=followed)
 
     def find(self, number: int) -> Session | None:
         """Return the session of this number, None if it is not known."""
         return next((session for session in self.known if session.number == number), None)
 
+    def superseded(self, number: int) -> bool:
+        """Return whether this session was followed by a newer one."""
+        session = self.find(number)
+        return number in self.followed if session is None else session.superseded
+
     def updated(self, session: Session) -> "Sessions":
         """Return the sessions with this one put in place of its namesake, or added as the newest."""
         if self.find(session.number):
             known = tuple(session if old.number == session.number else old for old in self.known)
-        else:
-            known = (*self.known, session)
-            if len(known) > MAX_SESSIONS:
-                oldest = next(old for old in known if old.number != self.current)
-                known = tuple(old for old in known if old is not oldest)
-        return replace(self, known=known)
+            return replace(self, known=known)
+        known, followed = (*self.known, session), self.followed
+        if len(known) > MAX_SESSIONS:
+            oldest = next(old for old in known if old.number != self.current)
+            known = tuple(old for old in known if old is not oldest)
+            if oldest.superseded and oldest.number not in followed:
+                followed = (*followed, oldest.number)[-MAX_FOLLOWED:]
+        return replace(self, known=known, followed=followed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,10 +127,10 @@ def admit(sessions: Sessions, trigger: Trigger, *, retained: bool) -> Admission:
     if trigger.epoch != sessions.epoch:
         detail = f"trigger of epoch {trigger.epoch}, the station's is {sessions.epoch}: copy it from the last heartbeat"
         return _refuse(sessions, trigger, Code.FOREIGN_EPOCH, detail)
-    session = sessions.find(trigger.session)
-    if session and session.superseded:
+    if sessions.superseded(trigger.session):
         detail = f"session {trigger.session} was followed by a newer one"
         return _refuse(sessions, trigger, Code.SUPERSEDED_SESSION, detail)
+    session = sessions.find(trigger.session)
     if session and trigger.trig <= session.highest:
         # One from before the base was skipped when the base came: its part has moved on.
         after, lost = _account_for(sessions, trigger.session, trigger.trig, Code.GAP)
@@ -145,7 +161,8 @@ def _account_for(sessions: Sessions, number: int, trig: int, code: Code) -> tupl
     session = sessions.find(number)
     lost = Lost(session=number, first=trig, last=trig, code=code)
     if session is None:
-        return sessions.updated(Session(number=number, base=trig, highest=trig)), (lost,)
+        superseded = sessions.superseded(number)
+        return sessions.updated(Session(number=number, base=trig, highest=trig, superseded=superseded)), (lost,)
     if session.accounts_for(trig):
         return sessions, ()
     if trig < session.base:

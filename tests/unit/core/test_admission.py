@@ -1,9 +1,11 @@
 """Which triggers are taken on: every number of a session is judged once or lost once, never both, never neither."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.core.admission import (
+    MAX_FOLLOWED,
     MAX_SESSIONS,
     MAX_SINGLE_LOSSES,
     Admitted,
@@ -190,5 +192,31 @@ def test_every_trigger_that_came_or_timed_out_is_judged_or_accounted_for(run):
 
 
 def test_what_is_remembered_is_bounded():
-    sessions = after(*(trigger(1, session=number) for number in range(1, MAX_SESSIONS * 3)))
-    assert len(sessions.known) == MAX_SESSIONS
+    last = MAX_SESSIONS + MAX_FOLLOWED + 50
+    sessions = Sessions.resume(EPOCH, [(number, 1) for number in range(1, last + 1)])
+    sessions = admit(sessions, trigger(1, session=last + 1), retained=False).sessions
+    assert (len(sessions.known), len(sessions.followed)) == (MAX_SESSIONS, MAX_FOLLOWED)
+
+
+def old_sessions() -> Sessions:
+    return after(*(trigger(1, session=number) for number in range(1, MAX_SESSIONS * 3)))
+
+
+@pytest.mark.parametrize("sessions", [old_sessions(), Sessions.resume(EPOCH, [(n, 1) for n in range(1, 200)])])
+def test_a_session_stays_superseded_however_many_have_followed(sessions):
+    current = sessions.current
+    late = admit(sessions, trigger(2, session=1), retained=False)
+    assert late.outcome.code is Code.SUPERSEDED_SESSION
+    assert late.lost == (Lost(session=1, first=2, last=2, code=Code.SUPERSEDED_SESSION),)
+    again = admit(late.sessions, trigger(3, session=1), retained=False)
+    assert again.outcome.code is Code.SUPERSEDED_SESSION
+    assert isinstance(admit(again.sessions, trigger(2, session=current), retained=False).outcome, Admitted)
+
+
+def test_acks_of_strangers_make_no_old_session_new():
+    sessions = after(trigger(1, session=1), trigger(1, session=2))
+    for stranger in range(100, 100 + MAX_SESSIONS):
+        sessions = account_for_ack(sessions, ack(1, Act.TIMED_OUT, session=stranger)).sessions
+    sessions = account_for_ack(sessions, ack(5, Act.TIMED_OUT, session=1)).sessions
+    assert admit(sessions, trigger(6, session=1), retained=False).outcome.code is Code.SUPERSEDED_SESSION
+    assert isinstance(admit(sessions, trigger(2, session=2), retained=False).outcome, Admitted)
