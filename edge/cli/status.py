@@ -100,8 +100,11 @@ def _listen(settings: LinkSettings) -> dict[str, Any]:
 
 def _note(heard: dict[str, Any], message: Message) -> None:
     content = _decoded(message.payload)
-    if message.topic in {wire.STATE, wire.HEARTBEAT}:
-        heard["state" if message.topic == wire.STATE else "heartbeat"] = content
+    if message.topic == wire.STATE:
+        heard["state"] = content
+    elif message.topic == wire.HEARTBEAT:
+        # One that the broker kept is nobody's sign of life: a station never has it retained.
+        heard["heartbeat"] = heard["heartbeat"] if message.retained else content
     elif content and content.get("raised"):
         heard["alarms"].append(content)
 
@@ -131,10 +134,10 @@ def _print(
     elif heard["heartbeat"] is None:
         typer.echo("no heartbeat: the inspector does not run, or is cut off from its broker")
     state = heard["state"] or {}
-    if state.get("faults"):
-        typer.echo(f"faults: {', '.join(state['faults'])}")
+    if faults := state.get("faults"):
+        typer.echo(f"faults: {', '.join(map(_shown, faults)) if isinstance(faults, list) else _shown(faults)}")
     for alarm in heard["alarms"]:
-        typer.echo(f"alarm {alarm.get('name')}: {alarm.get('text')}")
+        typer.echo(f"alarm {_shown(alarm.get('name'))}: {_shown(alarm.get('text'))}")
     for line in (*_certificates(certificates, datetime.now(UTC)), *_equipment(state), *models):
         typer.echo(line)
     if ledger["ledger_error"]:
@@ -157,9 +160,9 @@ def _certificates(certificates: tuple[Validity, ...], now: datetime) -> Iterator
 
 
 def _equipment(state: dict[str, Any]) -> Iterator[str]:
-    for name, value in state.get("models", {}).items():
-        yield f"model {name} ({value[:12]}…)"
-    wrong = [f"{count} {name}" for name, count in state.get("triggers", {}).items() if count]
+    for name, value in _table(state, "models").items():
+        yield f"model {_shown(name)} ({_shown(value)[:12]}…)"
+    wrong = [f"{_shown(count)} {_shown(name)}" for name, count in _table(state, "triggers").items() if count]
     if wrong:
         yield f"triggers since the start: {', '.join(wrong)}"
 
@@ -198,10 +201,24 @@ def _local(utc_ms: int) -> str:
 
 def _decoded(payload: bytes) -> dict[str, Any] | None:
     try:
-        value = json_format.loads(payload)
-    except ValueError:
+        value = json_format.loads(payload.decode(), parse_constant=_no_constant)
+    except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _table(content: dict[str, Any], key: str) -> dict[str, Any]:
+    value = content.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def _shown(value: object) -> str:
+    """Return what a terminal may be given of a value that anybody who writes on the broker may have put there."""
+    return "".join(letter if letter.isprintable() else "?" for letter in str(value))
 
 
 def _nothing() -> None:

@@ -10,6 +10,7 @@ from pydantic import (
     ByteSize,
     ConfigDict,
     Field,
+    Strict,
     StringConstraints,
     ValidatorFunctionWrapHandler,
     WrapValidator,
@@ -84,10 +85,14 @@ def _band(band: tuple[float, float]) -> tuple[float, float]:
     return band
 
 
+# TOML tells numbers and switches from text: live = "no" and id = true are slips, not values.
+Whole = Annotated[int, Strict()]
+Number = Annotated[float, Strict()]
+Switch = Annotated[bool, Strict()]
 Name = Annotated[str, _written_as(NAME_PATTERN, "write 1 to 12 of a-z, 0-9 and -")]
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
-Probability = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
-Milliseconds = Annotated[int, Field(ge=1, le=60_000)]
+Probability = Annotated[Number, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
+Milliseconds = Annotated[Whole, Field(ge=1, le=60_000)]
 
 
 def _known_trigger(value: str) -> str:
@@ -131,7 +136,7 @@ class Camera(_Table):
 
     name: Name
     source: Annotated[str, StringConstraints(min_length=1)]
-    latency_ms: Annotated[int, Field(ge=0, le=10_000)] | None = None
+    latency_ms: Annotated[Whole, Field(ge=0, le=10_000)] | None = None
 
 
 class View(_Table):
@@ -145,7 +150,7 @@ class View(_Table):
     bundle: Annotated[str, AfterValidator(_bundle)] = ACTIVE_BUNDLE
     commissioned: AbsolutePath | None = None
     catalogue: AbsolutePath | None = None
-    roi: tuple[int, int, int, int] | None = None
+    roi: tuple[Whole, Whole, Whole, Whole] | None = None
     accept_below: Probability | None = None
     reject_above: Probability | None = None
 
@@ -180,12 +185,12 @@ class View(_Table):
 class Recipe(_Table):
     """``[[recipe]]``: how one product is inspected. Times in milliseconds from the trigger's receipt."""
 
-    id: Annotated[int, Field(ge=0, le=65_535)]
+    id: Annotated[Whole, Field(ge=0, le=65_535)]
     name: Annotated[str, StringConstraints(min_length=1, max_length=40)]
-    revision: Annotated[int, Field(ge=1, le=2_147_483_647)] = 1
+    revision: Annotated[Whole, Field(ge=1, le=2_147_483_647)] = 1
     deadline_ms: Milliseconds = 400
-    capture_ms: Annotated[int, Field(ge=1, le=2_000)] = 100
-    allow_provisional: bool = False
+    capture_ms: Annotated[Whole, Field(ge=1, le=2_000)] = 100
+    allow_provisional: Switch = False
     views: Annotated[tuple[View, ...], Field(min_length=1)]
 
 
@@ -201,10 +206,10 @@ class Line(_Table):
     cert: AbsolutePath | None = None
     key: AbsolutePath | None = None
     trigger: Annotated[str, AfterValidator(_known_trigger)] = "mqtt"
-    trigger_slack_ms: Annotated[int, Field(ge=1, le=10_000)] = 50
-    presence_area: Annotated[float, Field(ge=0.01, le=0.9, allow_inf_nan=False)] = 0.05
-    presence_still_ms: Annotated[int, Field(ge=100, le=10_000)] = 300
-    live: bool = False
+    trigger_slack_ms: Annotated[Whole, Field(ge=1, le=10_000)] = 50
+    presence_area: Annotated[Number, Field(ge=0.01, le=0.9, allow_inf_nan=False)] = 0.05
+    presence_still_ms: Annotated[Whole, Field(ge=100, le=10_000)] = 300
+    live: Switch = False
 
     @property
     def timer_seconds(self) -> float | None:
@@ -221,9 +226,9 @@ class Store(_Table):
 
     path: AbsolutePath = Path("/var/lib/linegate")
     spool_limit: Annotated[ByteSize, WrapValidator(_size)] = ByteSize(8_000_000_000)
-    jpeg_quality: Annotated[int, Field(ge=50, le=100)] = 95
-    ledger_days: Annotated[int, Field(ge=1, le=36_500)] = 90
-    ledger_events: Annotated[int, Field(ge=100_000, le=1_000_000_000)] = 10_000_000
+    jpeg_quality: Annotated[Whole, Field(ge=50, le=100)] = 95
+    ledger_days: Annotated[Whole, Field(ge=1, le=36_500)] = 90
+    ledger_events: Annotated[Whole, Field(ge=100_000, le=1_000_000_000)] = 10_000_000
 
 
 class Models(_Table):
@@ -237,14 +242,14 @@ class Models(_Table):
     """
 
     product: Annotated[str, StringConstraints(min_length=1, max_length=40)] | None = None
-    canary_share: Annotated[float, Field(ge=0.001, le=1.0, allow_inf_nan=False)] = 0.1
+    canary_share: Annotated[Number, Field(ge=0.001, le=1.0, allow_inf_nan=False)] = 0.1
     answers_min: Probability = 0.95
     memory_limit: Annotated[ByteSize, WrapValidator(_size)] = ByteSize(1_000_000_000)
-    alpha: Annotated[float, Field(ge=0.000_001, le=0.2, allow_inf_nan=False)] = 0.01
+    alpha: Annotated[Number, Field(ge=0.000_001, le=0.2, allow_inf_nan=False)] = 0.01
     reject_band: Annotated[tuple[Probability, Probability], AfterValidator(_band)] | None = None
     abstain_band: Annotated[tuple[Probability, Probability], AfterValidator(_band)] | None = None
-    band_parts: Annotated[int, Field(ge=100, le=1_000_000)] = 10_000
-    band_stops: bool = False
+    band_parts: Annotated[Whole, Field(ge=100, le=1_000_000)] = 10_000
+    band_stops: Switch = False
 
 
 class Sync(_Table):
@@ -274,7 +279,7 @@ class Updates(_Table):
         ),
     ]
     root: AbsolutePath = DEFAULT_MODELS_ROOT
-    interval_s: Annotated[int, Field(ge=60, le=604_800)] = 3600
+    interval_s: Annotated[Whole, Field(ge=60, le=604_800)] = 3600
     endpoint: Annotated[str, _written_as(r"https?://.+", "write http://HOST:PORT or https://HOST:PORT")] | None = None
     region: str = "us-east-1"
     ca: AbsolutePath | None = None

@@ -331,7 +331,8 @@ def _parse(payload: bytes) -> dict[str, Any]:
     if len(payload) > MAX_COMMAND:
         raise WireError(f"payload of {len(payload)} bytes, at most {MAX_COMMAND} are read", Code.OVERSIZED)
     try:
-        value = json.loads(payload, object_pairs_hook=_unique, parse_constant=_no_constant)
+        # Decoded here: left to itself json guesses UTF-16 and UTF-32, and lets lone surrogates through.
+        value = json.loads(payload.decode(), object_pairs_hook=_unique, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise WireError(f"payload is not JSON: {error}") from error
     if not isinstance(value, dict):

@@ -1,5 +1,6 @@
 """What the broker says of the station's messages, and what it means: one alarm for all that keeps results away."""
 
+import logging
 import threading
 from typing import Final
 
@@ -15,6 +16,8 @@ NOBODY: Final = 0x10
 
 _LISTENED_TO: Final = (wire.RESULT,)
 """Where silence at the other end is a fault. Nobody need listen to the others: history waits, alarms are retained."""
+
+_LOG: Final = logging.getLogger(__name__)
 
 
 def taken(reason: int) -> bool:
@@ -32,6 +35,7 @@ class LinkAlarm:
         self._alarms = alarms
         self._lock = threading.Lock()
         self._refused: dict[str, int] = {}
+        self._logged: set[str] = set()
         self._trouble: str | None = None
 
     def answered(self, topic: str, reason: int) -> None:
@@ -54,6 +58,7 @@ class LinkAlarm:
         """Forget what was refused on the connection before."""
         with self._lock:
             self._refused.clear()
+            self._logged.clear()
             self._trouble = None
             self._show()
 
@@ -62,7 +67,11 @@ class LinkAlarm:
             self._alarms.set(Alarm.LINK, clock.now(), f"no connection to the broker: {self._trouble}")
         elif self._refused:
             topic = min(self._refused, key=lambda one: (one not in _LISTENED_TO, one))
-            self._alarms.set(Alarm.LINK, clock.now(), _text(topic, self._refused[topic]), value=self._refused[topic])
+            text = _text(topic, self._refused[topic])
+            self._alarms.set(Alarm.LINK, clock.now(), text, value=self._refused[topic])
+            if text not in self._logged:  # a broker that refuses everything refuses the alarm as well
+                self._logged.add(text)
+                _LOG.warning("%s", text)
         else:
             self._alarms.clear(Alarm.LINK, clock.now())
 

@@ -20,6 +20,7 @@ from edge.inspector import clock
 from edge.inspector.ack_audit import STANDS_MS, AckAudit
 from edge.inspector.alarms import Alarms
 from edge.inspector.broker_word import LinkAlarm
+from edge.inspector.camera_watch import CameraWatch
 from edge.inspector.capture import Cameras
 from edge.inspector.certificates import CertificateWatch
 from edge.inspector.dispatch import Dispatch
@@ -83,6 +84,7 @@ class Inspector:
     alarms: Alarms
     audit: AckAudit
     link_alarm: LinkAlarm
+    cameras: CameraWatch
     certificates: CertificateWatch
     archiver: Archiver
     operators: OperatorSocket
@@ -289,6 +291,7 @@ def _compose(config: Config, opened: _Opened, adapters: Adapters, make_link: Cal
         alarms=alarms,
         audit=audit,
         link_alarm=link_alarm,
+        cameras=CameraWatch(opened.sources, alarms),
         certificates=CertificateWatch(_link_settings(config), alarms),
         archiver=archiver,
         updates=updates,

@@ -109,6 +109,7 @@ def _supervise(inspector: Inspector, stopping: threading.Event, notifier: Notifi
         _tell_of_archive(inspector)
         inspector.audit.look(clock.now())
         inspector.link_alarm.connection(inspector.link.trouble)
+        inspector.cameras.look()
         inspector.certificates.look()
         inspector.updates.look()
         for alarm, refusals in commands.items():

@@ -10,7 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from edge.core import wire
@@ -43,9 +43,10 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Live:
-    """A result that was handed to the link and is not acknowledged."""
+    """A result that was handed to the link and is not acknowledged; ``item`` is what the history may have to tell."""
 
     item: HistoryItem
+    result: wire.Result
     delivery: Delivery
 
 
@@ -101,12 +102,15 @@ class Dispatch:
         topic, key = token
         with self._lock:
             live = self._unacknowledged.get(key)
-        if live is None:
-            return
-        present, result = clock.now(), live.item.result
+            if live is None:
+                return
+            self._unacknowledged[key] = replace(live, item=HistoryItem(key=key, result=live.result))
+        present, result = time.monotonic_ns(), live.result
         live.delivery.gone.set()
-        stages = live.delivery.stages_ns | {"hand_over": present.mono_ns - live.delivery.handed_ns}
-        self._ledger.append(_sent(key, topic, result, present, stages), owed=True)
+        stages = live.delivery.stages_ns | {"hand_over": present - live.delivery.handed_ns}
+        # The record's calendar time is the payload's own, so that both tell the same; it is on its way already.
+        at = Instant(mono_ns=present, utc_ms=result.t)
+        self._ledger.append(_sent(key, topic, result, at, stages), owed=True)
 
     def expired(self, token: object) -> None:
         """Give a live result that the link held until its time was over to the history."""
@@ -171,13 +175,14 @@ class Dispatch:
         topic = wire.RESULT if order.origin == "plc" else wire.AUTO
         present = clock.now()
         result = wire_result(delivery.decided, order.received, present)
-        item = HistoryItem(key=order.key, result=result)
+        # Of what was never sent the record has no time but the verdict's, and the history tells what is on record.
+        item = HistoryItem(key=order.key, result=replace(result, t=delivery.decided.at.utc_ms))
         if present.mono_ns >= order.deadline_ns:
             self.add_history([item])
             delivery.gone.set()
             return True
         with self._lock:
-            self._unacknowledged[order.key] = _Live(item=item, delivery=delivery)
+            self._unacknowledged[order.key] = _Live(item=item, result=result, delivery=delivery)
         payload = wire.encode_result(result)
         if link.publish(topic, payload, qos=1, token=(topic, order.key), not_after_ns=order.deadline_ns):
             return True

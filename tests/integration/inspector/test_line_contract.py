@@ -311,6 +311,7 @@ def test_a_flood_of_truths_does_not_take_the_ledgers_room_from_the_parts(tmp_pat
             report = wire.TruthReport(part=f"P{number}", truth="accept", source="flood")
             station.send(wire.TRUTH, wire.encode_truth(report))
         assert "truths are not taken until they are written" in told(station, "truth")
+        wait_until(lambda: not station.ready(), what="a heartbeat that tells of the disk")
         blocked.clear()
         wait_until(station.ready, what="a ready heartbeat again")
         assert station.inspect(2).dec is Decision.ACCEPT

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from edge.cli.status import _certificates, _history
+from edge.cli.status import _certificates, _equipment, _history, _note
 from edge.line.certificate import Validity
+from edge.line.link import Message
 
 DAY = {
     "since": 0,
@@ -88,3 +89,31 @@ def test_without_encryption_no_certificate_is_told():
 
 def test_a_station_that_never_ran():
     assert list(_history(DAY | {"codes": {}, "epoch": None}))[-1] == "never started"
+
+
+def heard(*messages: tuple[str, bytes, bool]) -> dict[str, object]:
+    found: dict[str, object] = {"state": None, "heartbeat": None, "alarms": []}
+    for topic, payload, retained in messages:
+        _note(found, Message(topic=topic, payload=payload, retained=retained, received_ns=0))
+    return found
+
+
+def test_a_heartbeat_that_the_broker_kept_is_no_sign_of_life():
+    beat = b'{"epoch":1,"n":1,"ready":1,"fault":0,"recipe":0}'
+    assert heard(("evt/heartbeat", beat, True))["heartbeat"] is None
+    assert heard(("evt/heartbeat", beat, False), ("evt/heartbeat", b"{}", True))["heartbeat"]["ready"] == 1
+
+
+@pytest.mark.parametrize(
+    "payload", [b"\xff", b"[" * 5000, b'{"ready":NaN}', b"[1]", b"1" * 5000, '{"a":1}'.encode("utf-16")]
+)
+def test_what_is_no_json_object_is_nothing_heard(payload):
+    assert heard(("state", payload, True), ("evt/heartbeat", payload, False), ("alarm/plc", payload, True)) == heard()
+
+
+def test_a_state_that_somebody_else_wrote_is_shown_as_far_as_it_goes():
+    assert list(_equipment({"models": [1], "triggers": 5})) == []
+    assert list(_equipment({"models": {"x\x1b[2J": 5}, "triggers": {"late": "\ud800"}})) == [
+        "model x?[2J (5…)",
+        "triggers since the start: ? late",
+    ]

@@ -199,6 +199,36 @@ def test_a_refused_value_says_what_to_write(table, entry, advice):
     assert "pattern" not in fault[2]
 
 
+@pytest.mark.parametrize(
+    ("entry", "advice"),
+    [
+        ('[line]\nbroker = "mqtt://broker"\nlive = "no"', "true or false"),
+        ('[line]\nbroker = "mqtt://broker"\nlive = 1', "true or false"),
+        ('[line]\nbroker = "mqtt://broker"\ntrigger_slack_ms = "50"', "whole number"),
+        ("[store]\njpeg_quality = 95.0", "whole number"),
+        ("[store]\nledger_days = true", "whole number"),
+        ("[models]\ncanary_share = true", "is not a number"),
+        ('[models]\nalpha = "0.01"', "is not a number"),
+    ],
+)
+def test_a_switch_is_no_number_and_neither_is_text(entry, advice):
+    text = GOOD.partition("[line]")[0] + entry if entry.startswith("[line]") else f"{GOOD}{entry}"
+    (fault,) = faults_of(text + "\n")
+    assert advice in fault[2]
+
+
+def test_a_recipe_takes_no_switch_for_a_number_and_no_text_for_a_switch():
+    view = '{ camera = "top", accept_below = true, roi = [0, 0, true, 4] }'
+    text = recipe_of(f"[{view}]", 'deadline_ms = true\nallow_provisional = "off"\n').replace("id = 0", "id = true")
+    assert {key for _, key, _ in faults_of(text)} == {
+        "recipe[0].id",
+        "recipe[0].deadline_ms",
+        "recipe[0].allow_provisional",
+        "recipe[0].views[0].accept_below",
+        "recipe[0].views[0].roi[2]",
+    }
+
+
 def test_a_refused_name_says_what_names_are():
     ((line, key, text),) = faults_of(GOOD.replace("plant1", "Plant 1"))
     assert (line, key) == (3, "station.site")

@@ -1,9 +1,11 @@
 """Which triggers are taken on: every number of a session is judged once or lost once, never both, never neither."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.core.admission import (
+    MAX_FOLLOWED,
     MAX_SESSIONS,
     MAX_SINGLE_LOSSES,
     Admitted,
@@ -100,6 +102,28 @@ def test_a_timed_out_trigger_that_never_came_is_a_loss_that_stands():
     assert admit(result.sessions, trigger(8), retained=False).lost == ()
 
 
+def test_a_timed_out_trigger_from_before_the_base_is_a_loss_with_all_between():
+    result = account_for_ack(after(trigger(5)), ack(2, Act.TIMED_OUT))
+    assert [(run.first, run.code) for run in result.lost] == [
+        (2, Code.TIMED_OUT_AT_PLC),
+        (3, Code.GAP),
+        (4, Code.GAP),
+    ]
+    assert account_for_ack(result.sessions, ack(4, Act.TIMED_OUT)).lost == ()
+    going_on = admit(result.sessions, trigger(6), retained=False)
+    assert isinstance(going_on.outcome, Admitted)
+    assert going_on.lost == ()
+
+
+def test_a_trigger_from_before_the_base_is_lost_and_never_taken_on():
+    result = admit(after(trigger(5)), trigger(4), retained=False)
+    assert isinstance(result.outcome, Duplicate)
+    assert result.lost == (Lost(session=7, first=4, last=4, code=Code.GAP),)
+    refused = admit(result.sessions, trigger(3), retained=True)
+    assert refused.lost == (Lost(session=7, first=3, last=3, code=Code.RETAINED),)
+    assert admit(refused.sessions, trigger(3), retained=False).lost == ()
+
+
 def test_an_ack_of_a_trigger_that_was_seen_loses_nothing():
     assert account_for_ack(after(trigger(5)), ack(5, Act.TIMED_OUT)).lost == ()
     assert account_for_ack(after(trigger(5)), ack(9, Act.ACCEPTED)).lost == ()
@@ -147,23 +171,52 @@ def test_no_number_is_ever_accounted_for_twice(run):
 
 
 @given(steps)
-def test_every_valid_trigger_of_the_current_session_is_judged_or_accounted_for(run):
-    sessions, known = EMPTY, set()
+def test_every_trigger_that_came_or_timed_out_is_judged_or_accounted_for(run):
+    sessions, known, named = EMPTY, set(), set()
     for step in run:
         if isinstance(step, Ack):
             result = account_for_ack(sessions, step)
+            named |= {(step.session, step.trig)} if step.act is Act.TIMED_OUT else set()
         else:
             result = admit(sessions, step[0], retained=step[1])
             if isinstance(result.outcome, Admitted):
                 known.add((step[0].session, step[0].trig))
+            named.add((step[0].session, step[0].trig))
         for gap in result.lost:
             known |= {(gap.session, trig) for trig in range(gap.first, gap.last + 1)}
         sessions = result.sessions
     for session in sessions.known:
         seen = sorted(trig for number, trig in known if number == session.number)
-        assert seen == list(range(seen[0], session.highest + 1))
+        assert seen == list(range(session.base, session.highest + 1))
+    assert named <= known
 
 
 def test_what_is_remembered_is_bounded():
-    sessions = after(*(trigger(1, session=number) for number in range(1, MAX_SESSIONS * 3)))
-    assert len(sessions.known) == MAX_SESSIONS
+    last = MAX_SESSIONS + MAX_FOLLOWED + 50
+    sessions = Sessions.resume(EPOCH, [(number, 1) for number in range(1, last + 1)])
+    sessions = admit(sessions, trigger(1, session=last + 1), retained=False).sessions
+    assert (len(sessions.known), len(sessions.followed)) == (MAX_SESSIONS, MAX_FOLLOWED)
+
+
+def old_sessions() -> Sessions:
+    return after(*(trigger(1, session=number) for number in range(1, MAX_SESSIONS * 3)))
+
+
+@pytest.mark.parametrize("sessions", [old_sessions(), Sessions.resume(EPOCH, [(n, 1) for n in range(1, 200)])])
+def test_a_session_stays_superseded_however_many_have_followed(sessions):
+    current = sessions.current
+    late = admit(sessions, trigger(2, session=1), retained=False)
+    assert late.outcome.code is Code.SUPERSEDED_SESSION
+    assert late.lost == (Lost(session=1, first=2, last=2, code=Code.SUPERSEDED_SESSION),)
+    again = admit(late.sessions, trigger(3, session=1), retained=False)
+    assert again.outcome.code is Code.SUPERSEDED_SESSION
+    assert isinstance(admit(again.sessions, trigger(2, session=current), retained=False).outcome, Admitted)
+
+
+def test_acks_of_strangers_make_no_old_session_new():
+    sessions = after(trigger(1, session=1), trigger(1, session=2))
+    for stranger in range(100, 100 + MAX_SESSIONS):
+        sessions = account_for_ack(sessions, ack(1, Act.TIMED_OUT, session=stranger)).sessions
+    sessions = account_for_ack(sessions, ack(5, Act.TIMED_OUT, session=1)).sessions
+    assert admit(sessions, trigger(6, session=1), retained=False).outcome.code is Code.SUPERSEDED_SESSION
+    assert isinstance(admit(sessions, trigger(2, session=2), retained=False).outcome, Admitted)

@@ -247,6 +247,10 @@ BAD = {
     "a part with a line feed": changed(part="a\n"),
     "a part in other letters": changed(part="ä"),
     "a lone surrogate": changed(part="\ud800"),
+    "a lone surrogate in bytes": json.dumps(GOOD | {"more": "@"}).encode().replace(b"@", b"\xed\xa0\x80"),
+    "UTF-16": json.dumps(GOOD).encode("utf-16"),
+    "UTF-32 without a mark": json.dumps(GOOD).encode("utf-32-le"),
+    "a byte order mark": b"\xef\xbb\xbf" + json.dumps(GOOD).encode(),
     "nested": b'{"sess":' + b"[" * 400 + b"]" * 400 + b"}",
     "nested objects": b'{"sess":' * 100 + b"1" + b"}" * 100,
 }

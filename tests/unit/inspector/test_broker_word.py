@@ -52,6 +52,15 @@ def test_what_is_an_alarm_and_what_it_says(alarm, alarms, topic, reason, said):
     assert bool(text_of(alarms)) is bool(said)
 
 
+def test_what_the_broker_refuses_is_logged_once_a_connection_for_it_may_refuse_the_alarm_too(alarm, caplog):
+    for _ in range(3):
+        alarm.answered(wire.STATE, 0x87)
+    assert [record.message.partition(":")[0] for record in caplog.records] == ["the broker refuses state (reason 0x87)"]
+    alarm.connected()
+    alarm.answered(wire.STATE, 0x87)
+    assert len(caplog.records) == 2
+
+
 def test_a_history_that_gets_through_does_not_hide_that_results_do_not(alarm, alarms):
     alarm.answered(wire.RESULT, 0x87)
     alarm.answered(wire.HISTORY, 0x00)

@@ -1,6 +1,7 @@
 """Results on their way out: live while there is time and room, told again when nobody knows whether they arrived."""
 
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -193,6 +194,38 @@ def test_what_is_recorded_as_sent_is_what_the_payload_said(dispatch, book):
         result.trig,
     )
     assert (sent.decision, sent.code, sent.age_ms) == (result.dec, result.code, result.age_ms)
+
+
+def test_the_recorded_time_is_the_payloads_however_long_the_link_held_it(dispatch, book, monkeypatch):
+    link = Wire(dispatch, stalled=True)
+    dispatch.add(delivery())
+    dispatch.flush(link)
+    _topic, token = link.published[0]
+    present = clock.now()
+    later = Instant(mono_ns=present.mono_ns, utc_ms=present.utc_ms + 40)
+    monkeypatch.setattr(clock, "now", lambda: later)
+    dispatch.sent(token)
+    (sent,) = book.of(Sent)
+    assert sent.at.utc_ms == wire.parse_result(link.payloads[0]).t
+    dispatch.acknowledged(token, 0x10)
+    dispatch.flush(link)
+    assert wire.parse_result(link.payloads[1]).t == sent.at.utc_ms
+
+
+@pytest.mark.parametrize("ending", ["out of time", "expired", "link lost"])
+def test_the_history_tells_the_verdicts_time_of_what_was_never_sent(dispatch, ending):
+    link = Wire(dispatch, stalled=True)
+    part = delivery(deadline_ms=0 if ending == "out of time" else 60_000)
+    part = replace(part, decided=replace(part.decided, at=Instant(mono_ns=1, utc_ms=1_700_000_000_000)))
+    dispatch.add(part)
+    dispatch.flush(link)
+    if ending == "expired":
+        dispatch.expired(link.published[0][1])
+    elif ending == "link lost":
+        dispatch.link_lost()
+    dispatch.flush(link)
+    assert link.topics()[-1] == wire.HISTORY
+    assert wire.parse_result(link.payloads[-1]).t == 1_700_000_000_000
 
 
 def test_what_the_link_holds_is_not_on_record_as_sent_and_expires_into_the_history(dispatch, book):
