@@ -5,7 +5,6 @@ import json as json_format
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from math import isnan
 from pathlib import Path
 from typing import Annotated
 
@@ -315,10 +314,10 @@ def _check_version(text: str) -> None:
 
 
 def _permille(share: float) -> int:
-    exact = share * EVERYBODY / 100
-    if isnan(exact) or abs(round(exact) - exact) > 1e-6:  # noqa: PLR2004 -- binary fractions
-        fail(f"--share {share:g}: give 0 to 100 per cent, in steps of a tenth", Exit.USAGE)
-    return round(exact)
+    value = round(share * EVERYBODY / 100)
+    if abs(value - share * EVERYBODY / 100) > 1e-6:  # noqa: PLR2004 -- binary fractions
+        fail(f"--share {share:g}: tenths of a per cent are the finest step", Exit.USAGE)
+    return value
 
 
 def _tell(file: Path, draft: Metadata[Root], before: Metadata[Root] | None) -> None:

@@ -7,6 +7,7 @@ from tuf.api.metadata import Root
 
 from deploy.publishing.describe import RepositoryStatus, RoleStatus
 from deploy.publishing.keys import SHOWN
+from deploy.repository.layout import ONLINE_ROLES
 from deploy.repository.offer import Offer
 from edge.core.rollout_share import EVERYBODY
 
@@ -14,7 +15,8 @@ from edge.core.rollout_share import EVERYBODY
 def root_lines(root: Root) -> Iterator[str]:
     """Yield what people compare before they trust or sign a root: every role's keys, by their shortened ids."""
     yield f"root version {root.version}, until {root.expires:%Y-%m-%d}"
-    for role, holders in root.roles.items():
+    for role in (Root.type, *ONLINE_ROLES):
+        holders = root.roles[role]
         yield f"  {role}: {_holders(holders.threshold, [keyid[:SHOWN] for keyid in holders.keyids])}"
 
 
