@@ -11,6 +11,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -156,14 +157,37 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--shift", required=True, help="what to replay: a labelled folder, or a time with --store")
     parser.add_argument("--store", type=Path, help="the store that the shift's time is of")
     parser.add_argument("--results", type=Path, required=True, help="the folder for what every step printed")
-    parser.add_argument("--train", default="", help="train first: arguments of 'linegate train', in one text")
-    parser.add_argument("--trainer", default="linegate", help="the command that trains")
-    parser.add_argument("--linegate", default="linegate", help="the command that judges and publishes")
+    parser.add_argument(
+        "--train", type=_words, default=(), help="train first: arguments of 'linegate train', in one text"
+    )
+    parser.add_argument("--trainer", type=_words, default=("linegate",), help="the command that trains")
+    parser.add_argument("--linegate", type=_words, default=("linegate",), help="the command that judges and publishes")
     parser.add_argument("--repository", help="where to publish; without it nothing is published")
-    parser.add_argument("--publish", default="", help="more arguments of 'publish add': --key, --notes, in one text")
-    parser.add_argument("--share", type=float, default=SHARE, help="per cent of the stations (5)")
-    parser.add_argument("--cost-margin", type=float, default=COST_MARGIN, help="share of good parts (0.02)")
+    parser.add_argument(
+        "--publish", type=_words, default=(), help="more arguments of 'publish add': --key, --notes, in one text"
+    )
+    parser.add_argument("--share", type=_up_to(100.0), default=SHARE, help="per cent of the stations (5)")
+    parser.add_argument("--cost-margin", type=_up_to(1.0), default=COST_MARGIN, help="share of good parts (0.02)")
     return parser
+
+
+def _words(text: str) -> tuple[str, ...]:
+    try:
+        return tuple(shlex.split(text))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{error}: {text}") from error
+
+
+def _up_to(most: float) -> Callable[[str], float]:
+    """Return what reads a number from 0 to ``most``: what makes no sense is told before the long work."""
+
+    def read(text: str) -> float:
+        with suppress(ValueError):
+            if 0.0 <= (number := float(text)) <= most:
+                return number
+        raise argparse.ArgumentTypeError(f"{text}: give a number from 0 to {most:g}")
+
+    return read
 
 
 def main(given: Sequence[str] | None = None, run: Run = _run) -> int:
@@ -175,14 +199,14 @@ def main(given: Sequence[str] | None = None, run: Run = _run) -> int:
         holdout=options.holdout,
         shift=options.shift,
         results=options.results,
-        train=tuple(shlex.split(options.train)),
+        train=options.train,
         replay=("--store", str(options.store)) if options.store else (),
         repository=options.repository,
-        publish=tuple(shlex.split(options.publish)),
+        publish=options.publish,
         share=options.share,
         cost_margin=options.cost_margin,
-        linegate=tuple(shlex.split(options.linegate)),
-        trainer=tuple(shlex.split(options.trainer)),
+        linegate=options.linegate,
+        trainer=options.trainer,
     )
     try:
         result = release(plan, run)

@@ -96,19 +96,34 @@ def write_root(path: Path, root: Metadata[Root]) -> None:
         raise PublishingError(f"{path}: cannot be written ({error.strerror or error})") from error
 
 
-def sign_root(root: Metadata[Root], signers: Signers) -> list[str]:
-    """Add the signatures of the keys at hand; return the ids of those that may sign this root or have replaced it.
+def sign_root(root: Metadata[Root], previous: Metadata[Root] | None, signers: Signers) -> list[str]:
+    """Add the signatures of those keys at hand that are root keys, of this root or the one before; return their ids.
 
     Raises:
-        PublishingRefusedError: none of the keys is a root key, of this root or the one before.
+        PublishingError: ``previous`` is not the root before this one.
+        PublishingRefusedError: none of the keys is a root key of either.
     """
-    foreign = {keyid for role in ONLINE_ROLES for keyid in root.signed.roles[role].keyids}
-    fitting = [keyid for keyid in signers if keyid not in foreign]
+    _check_follows(root.signed, previous)
+    holders = [root.signed] if previous is None else [root.signed, previous.signed]
+    known = {keyid for holder in holders for keyid in holder.roles[Root.type].keyids}
+    fitting = [keyid for keyid in signers if keyid in known]
     if not fitting:
-        raise PublishingRefusedError("these keys are not for root: a root is signed with root keys alone")
+        whose = "its own" if previous is None else "its own or those of the root before"
+        raise PublishingRefusedError(f"these keys are not for this root: it is signed with root keys alone, {whose}")
     for keyid in fitting:
         root.sign(signers[keyid], append=True)
     return fitting
+
+
+def _check_follows(root: Root, previous: Metadata[Root] | None) -> None:
+    before = root.version - 1
+    if previous is None and before:
+        raise PublishingError(f"root version {root.version} needs the consent of the one before: give it with --from")
+    if previous is not None and previous.signed.version != before:
+        raise PublishingError(
+            f"root version {root.version} does not follow version {previous.signed.version}: "
+            + (f"give version {before} with --from" if before else "it is the first, leave --from out")
+        )
 
 
 def missing_signatures(root: Metadata[Root], previous: Metadata[Root] | None) -> list[str]:

@@ -21,6 +21,7 @@ SHOWN: Final = 16
 """Digits of a key's id that people compare."""
 
 _LARGEST: Final = 100_000
+_LONGEST_PASSWORD: Final = 1023  # OpenSSL's bound
 _FOREIGN: Final = stat.S_IRWXG | stat.S_IRWXO
 
 Signers = Mapping[str, Signer]
@@ -31,10 +32,16 @@ def make_key(path: Path, password: bytes | None) -> Key:
     """Write a new key to ``path`` (``.key``, mode 0600) and its public half beside it (``.pub``); return the latter.
 
     Raises:
-        PublishingError: one is there already, the name ends otherwise, or they cannot be written.
+        PublishingError: one is there already, the name ends otherwise, the password is longer than keys take, or they
+            cannot be written.
     """
     if path.suffix != PRIVATE_SUFFIX:
         raise PublishingError(f"{path}: a private key's file name ends with {PRIVATE_SUFFIX}")
+    public_path = path.with_suffix(PUBLIC_SUFFIX)
+    if public_path.exists() and not path.exists():  # the private half would be left behind alone
+        raise PublishingError(f"{public_path}: exists and is left as it is: choose another name for the key")
+    if password is not None and len(password) > _LONGEST_PASSWORD:
+        raise PublishingError(f"the password has {len(password)} bytes, {_LONGEST_PASSWORD} are the most")
     key = ed25519.Ed25519PrivateKey.generate()
     encryption: serialization.KeySerializationEncryption = (
         serialization.NoEncryption() if password is None else serialization.BestAvailableEncryption(password)
@@ -42,7 +49,7 @@ def make_key(path: Path, password: bytes | None) -> Key:
     private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
     public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     _create(path, private, 0o600)
-    _create(path.with_suffix(PUBLIC_SUFFIX), public, 0o644)
+    _create(public_path, public, 0o644)
     return SSlibKey.from_crypto(key.public_key())
 
 

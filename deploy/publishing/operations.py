@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from tuf.api.metadata import Metadata, Root, TargetFile, Targets, Timestamp
+from tuf.api.metadata import Metadata, Root, Targets, Timestamp
 
 from deploy.publishing import committing
 from deploy.publishing.ceremony import missing_signatures
@@ -25,6 +25,7 @@ from models.whole_files import read_bounded
 
 _BUNDLE: Final = "application/octet-stream"
 _DEMANDS_REPLAY: Final = "x-linegate-demands-replay"
+_WITHDRAWN: Final = "x-linegate-withdrawn"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,9 +98,9 @@ def add(writer: Writer, addition: Addition, publisher: Publisher) -> Offer:
         share_permille=addition.share_permille,
         notes=addition.notes,
     )
-    _refuse_confusion(offer, state.offers())
+    _refuse_confusion(offer, state.offers(), _withdrawn(state.targets.signed))
     committing.create_same(writer, target_key(offer.sha256, offer.file_name), data, _BUNDLE)
-    _publish(writer, state, publisher, lambda targets: targets.update({offer.file_name: offer.target()}))
+    _publish(writer, state, publisher, lambda targets: targets.targets.update({offer.file_name: offer.target()}))
     return offer
 
 
@@ -112,15 +113,23 @@ def change_share(writer: Writer, bundle: str, share_permille: int, publisher: Pu
     state = load(writer)
     before = _find(state, bundle)
     after = replace(before, share_permille=share_permille)
-    _publish(writer, state, publisher, lambda targets: targets.update({after.file_name: after.target()}))
+    _publish(writer, state, publisher, lambda targets: targets.targets.update({after.file_name: after.target()}))
     return before, after
 
 
 def withdraw(writer: Writer, bundle: str, publisher: Publisher) -> Offer:
-    """Offer a bundle no more. Stations that have it keep it. Raises as :func:`change_share`."""
+    """Offer a bundle no more; its name stands for its content still. Stations that have it keep it.
+
+    Raises: as :func:`change_share`.
+    """
     state = load(writer)
     offer = _find(state, bundle)
-    _publish(writer, state, publisher, lambda targets: targets.pop(offer.file_name))
+
+    def leave(targets: Targets) -> None:
+        del targets.targets[offer.file_name]
+        targets.unrecognized_fields[_WITHDRAWN] = _withdrawn(targets) | {offer.file_name: offer.sha256}
+
+    _publish(writer, state, publisher, leave)
     return offer
 
 
@@ -188,8 +197,8 @@ def _roots(writer: Writer) -> list[Metadata[Root]]:
 
 def _state_for_rotation(writer: Writer, before: Metadata[Root], root: Metadata[Root]) -> RepositoryState:
     """Return the state under the new root if a rotation came so far before it was cut short, else under the old."""
-    committing.settle(writer, root)
     try:
+        committing.settle(writer, root)
         return read_state(writer, root)
     except PublishingError:
         committing.settle(writer, before)
@@ -197,10 +206,10 @@ def _state_for_rotation(writer: Writer, before: Metadata[Root], root: Metadata[R
 
 
 def _publish(
-    writer: Writer, state: RepositoryState, publisher: Publisher, change: Callable[[dict[str, TargetFile]], object]
+    writer: Writer, state: RepositoryState, publisher: Publisher, change: Callable[[Targets], object]
 ) -> RepositoryState:
     targets = committing.next_targets(state)
-    change(targets.targets)
+    change(targets)
     return committing.publish(writer, state, targets, publisher.signers, days=publisher.days, now=publisher.now)
 
 
@@ -213,7 +222,17 @@ def _find(state: RepositoryState, bundle: str) -> Offer:
     return offers[bundle]
 
 
-def _refuse_confusion(offer: Offer, present: list[Offer]) -> None:
+def _withdrawn(targets: Targets) -> dict[str, str]:
+    """Return the hashes of what is on offer no more, by file name."""
+    found = targets.unrecognized_fields.get(_WITHDRAWN)
+    return found if isinstance(found, dict) else {}
+
+
+def _refuse_confusion(offer: Offer, present: list[Offer], withdrawn: dict[str, str]) -> None:
+    if withdrawn.get(offer.file_name, offer.sha256) != offer.sha256:
+        raise PublishingRefusedError(
+            f"{offer.bundle} was on offer with other content: raise the version: a name stands for one content"
+        )
     for other in present:
         if other.bundle == offer.bundle:
             same = other.sha256 == offer.sha256

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from securesystemslib.exceptions import Error as SecureSystemsError
-from tuf.api.exceptions import RepositoryError
+from tuf.api.exceptions import RepositoryError, UnsignedMetadataError
 from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 
 from deploy.publishing.ceremony import missing_signatures, parse_root
@@ -106,6 +106,11 @@ def verified(kind: type[Kind], data: bytes, root: Metadata[Root], key: str) -> M
     try:
         found = Metadata[Kind].from_bytes(data)
         root.signed.verify_delegate(kind.type, found.signed_bytes, found.signatures)
+    except UnsignedMetadataError as error:
+        raise PublishingError(
+            f"{key}: is not signed as root version {root.signed.version} asks ({error}): if a rotation was cut short, "
+            "do it again ('publish rotate'); else restore the file"
+        ) from error
     except (RepositoryError, SecureSystemsError, ValueError) as error:
         raise PublishingError(f"{key}: {error}") from error
     if not isinstance(found.signed, kind):

@@ -53,19 +53,29 @@ def read_object(reader: Reader, key: str, largest: int) -> bytes:
 
 def root_faults(root: Root) -> Iterator[str]:
     """Yield what keeps a root from being one of linegate's: too few keys, keys that serve two roles."""
-    holders = root.roles[Root.type]
-    if len(set(holders.keyids)) < ROOT_KEYS:
-        yield f"has {len(set(holders.keyids))} root keys, {ROOT_KEYS} are the least"
-    if holders.threshold < ROOT_THRESHOLD:
-        yield f"is valid with {holders.threshold} signature, {ROOT_THRESHOLD} are the least"
+    held = {role: _keys(root, role) for role in (Root.type, *ONLINE_ROLES)}
+    if len(held[Root.type]) < ROOT_KEYS:
+        yield f"has {len(held[Root.type])} root keys, {ROOT_KEYS} are the least"
+    if (threshold := root.roles[Root.type].threshold) < ROOT_THRESHOLD:
+        yield f"is valid with {threshold} signature, {ROOT_THRESHOLD} are the least"
+    for role in (Root.type, *ONLINE_ROLES):
+        if len(held[role]) < len(root.roles[role].keyids):
+            yield f"names a key for {role} twice, or does not hold it"
     for role in ONLINE_ROLES:
-        if not root.roles[role].keyids:
+        if not held[role]:
             yield f"names no key for {role}"
-    for one, other in combinations((Root.type, *ONLINE_ROLES), 2):
-        if set(root.roles[one].keyids) & set(root.roles[other].keyids):
+    for one, other in combinations(held, 2):
+        if held[one] & held[other]:
             yield f"has one key for both {one} and {other}"
     if not root.consistent_snapshot:
         yield "is not of a repository with consistent snapshots"
+
+
+def _keys(root: Root, role: str) -> frozenset[str]:
+    """Return the keys of a role themselves: ids are what a root's author calls them, and one key may have several."""
+    keys = (root.keys.get(keyid) for keyid in root.roles[role].keyids)
+    # Hexadecimal digits mean the same in capitals and with spaces between them.
+    return frozenset("".join(str(key.keyval.get("public")).split()).casefold() for key in keys if key is not None)
 
 
 def signed_at(signed: Signed) -> float | None:

@@ -55,7 +55,7 @@ def download(reader: Reader, offer: Offer, to: Destination, *, source: str, prog
         incoming = _incoming(to)
         final = incoming / offer.file_name
         if not _is_there(final, offer):
-            _check_room(incoming, offer)
+            _check_room(incoming, offer.length, offer.bundle)
             with _staged(incoming, offer.file_name, to) as part:
                 _receive(reader, offer, part, progress)
                 _check_bundle(part, offer)
@@ -90,6 +90,7 @@ def take_unsigned(path: Path, to: Destination) -> Fetched:
     with _on_disk(to.store):
         incoming = _incoming(to)
         final = incoming / manifest.file_name
+        _check_room(incoming, path.stat().st_size, final.stem)
         with _staged(incoming, manifest.file_name, to) as part:
             shutil.copyfile(path, part)
             if hashlib.sha256(part.read_bytes()).hexdigest() != bundle.sha256:
@@ -127,14 +128,15 @@ def _is_there(final: Path, offer: Offer) -> bool:
         return False
 
 
-def _check_room(incoming: Path, offer: Offer) -> None:
-    free = shutil.disk_usage(incoming).free
-    if free < offer.length + RESERVE:
+def _check_room(incoming: Path, length: int, bundle: str) -> None:
+    """Refuse what does not leave the reserve free, also while its second copy is made: the one in the slots."""
+    free, needed = shutil.disk_usage(incoming).free, 2 * length + RESERVE
+    if free < needed:
         raise UpdateError(
             Refusal.DISK,
-            f"{incoming}: {free >> 20} MB are free; {offer.bundle} and the station's reserve need "
-            f"{(offer.length + RESERVE >> 20) + 1} MB: free some space (linegate buffer prune)",
-            bundle=offer.bundle,
+            f"{incoming}: the disk is full but for {free >> 20} MB; {bundle} and the station's reserve need "
+            f"{(needed >> 20) + 1} MB: free some space (linegate buffer prune)",
+            bundle=bundle,
         )
 
 

@@ -180,7 +180,7 @@ def _tell_refusal(trust: Trust, source: str, error: UpdateError, tell: Tell, at:
         return
     told = Told(source=source, refusal=error.refusal, bundle=error.bundle, text=str(error), at=at)
     before = next((one for one in trust.state.standing if one.source == source), None)
-    new = before is None or _differ(before, told) or at - before.at > REPEAT_MS
+    new = before is None or _differ(before, told) or not 0 <= at - before.at <= REPEAT_MS
     try:
         if new:
             trust.queue(told)

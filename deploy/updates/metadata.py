@@ -22,7 +22,7 @@ from tuf.api.metadata import Metadata, Root, Signed, Snapshot, Targets, Timestam
 from tuf.ngclient import Updater, UpdaterConfig
 from tuf.ngclient.fetcher import FetcherInterface
 
-from deploy.repository.layout import LARGEST, signed_at
+from deploy.repository.layout import LARGEST, root_faults, signed_at
 from deploy.updates.clock import Moment
 from deploy.updates.errors import Refusal, UpdateError
 from deploy.updates.root import read_root
@@ -100,6 +100,7 @@ def refresh(trust: Trust, root: Path, reader: Reader, moment: Moment) -> Targets
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise UpdateError(Refusal.TAMPERED, f"{fetcher.asked}: cannot be understood ({error!r:.200})") from error
         accepted = _accepted(folder)
+    _check_root(accepted[0])
     _raise_floor(trust, moment, accepted)
     _check_current(accepted, trust, moment)
     targets = accepted[-1]
@@ -128,6 +129,14 @@ def _accepted(folder: Path) -> list[Signed]:
         Metadata[Snapshot].from_file(str(folder / f"{Snapshot.type}.json")).signed,
         Metadata[Targets].from_file(str(folder / f"{Targets.type}.json")).signed,
     ]
+
+
+def _check_root(root: Signed) -> None:
+    """Judge the root that came over the network as the one brought by hand: python-tuf asks for signatures alone."""
+    assert isinstance(root, Root)
+    if faults := list(root_faults(root)):
+        text = f"the repository's root version {root.version} {'; '.join(faults)}: the publisher has to make another"
+        raise UpdateError(Refusal.UNTRUSTED, text)
 
 
 def _raise_floor(trust: Trust, moment: Moment, accepted: list[Signed] | None) -> None:

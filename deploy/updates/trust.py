@@ -117,7 +117,7 @@ def opened(store: Path) -> Iterator[Trust]:
     try:
         owner = owner_for(store)
         make_folder(folder, owner)
-        lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _MODE)
+        lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, _MODE)
         if owner is not None:
             os.fchown(lock, *owner)
     except OSError as error:

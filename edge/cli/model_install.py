@@ -16,7 +16,8 @@ from edge.cli.progress import counted_in
 from edge.cli.updates import station_facts, teller, update_settings, warn
 from edge.config import LoadedConfig
 from edge.config.schema import BUNDLE_SUFFIX
-from edge.inspector.operating import ModelRequest, OperatingError
+from edge.core.slots import Stage
+from edge.inspector.operating import ModelRequest, OperatingError, State
 from edge.inspector.operator_client import ask, says
 from edge.objects.errors import StoppedError
 from edge.objects.place import Bucket, WebAddress, parse_place
@@ -49,19 +50,27 @@ def install(
     typer.echo(f"{fetched.bundle} for product {fetched.product} from {fetched.source}: {fetched.path}")
     if fetched.notes:
         typer.echo(fetched.notes)
-    typer.echo(_stage(loaded.config.store.path, fetched))
+    with explained():
+        typer.echo(_stage(loaded.config.store.path, fetched))
 
 
 def _stage(store: Path, fetched: Fetched) -> str:
     """Have the running station take the bundle in now; it does so by itself too. Return what came of it."""
     try:
-        lines = [reply.text for reply in ask(store, ModelRequest(action="install", says=says()))]
+        replies = list(ask(store, ModelRequest(action="install", says=says())))
     except OperatingError:
         return f"the station takes it in at its next start; then: linegate model verify {fetched.bundle}"
-    told = [line for line in lines if fetched.bundle in line]
-    if all(slot.sha256 != fetched.sha256 for slot in read_slots(store).bundles):
-        fail(told[-1] if told else lines[-1], Exit.REFUSED)
-    return told[-1] if told else f"{fetched.bundle} is staged; next is linegate model verify {fetched.bundle}"
+    told = [reply.text for reply in replies if fetched.bundle in reply.text]
+    slot = read_slots(store).known(fetched.sha256)
+    if slot is not None and slot.stage not in {Stage.REFUSED, Stage.WITHDRAWN}:
+        return told[-1] if told else f"{fetched.bundle} is staged; next is linegate model verify {fetched.bundle}"
+    last = replies[-1]
+    if last.state is State.FAILED:  # a full disk, say: the bundle stays where it came, and the station tries again
+        fail(last.text)
+    if last.state is State.REFUSED:
+        fail(last.text, Exit.REFUSED)
+    text = f"{fetched.bundle} was not taken in: see alarm/bundles (linegate status)"
+    return fail(told[-1] if told else text, Exit.REFUSED)
 
 
 def _fetch(loaded: LoadedConfig, source: str | None, bundle: str | None) -> Fetched | None:

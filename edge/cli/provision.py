@@ -16,9 +16,9 @@ from deploy.provisioning.describe import Described, describe
 from deploy.provisioning.errors import ProvisioningError
 from deploy.provisioning.files import known_account, read, write
 from deploy.provisioning.names import Member, Role, parse_member, station_member
-from deploy.publishing.keys import SHOWN
 from deploy.updates.root import read_root
 from edge.cli.common import Exit, JsonOption, explained, fail, load_or_exit
+from edge.cli.publish_text import root_lines
 from edge.config.schema import DEFAULT_MODELS_ROOT
 from edge.line.certificate import WARN_DAYS
 
@@ -260,10 +260,7 @@ def models(
     with explained():
         found = read_root(root)
         write(out, read(root), replace=replace)
-    typer.echo(f"{out}: root version {found.signed.version}, until {found.signed.expires:%Y-%m-%d}")
-    for role, holders in found.signed.roles.items():
-        keys = ", ".join(keyid[:SHOWN] for keyid in holders.keyids)
-        typer.echo(f"  {role}: {holders.threshold} of {len(holders.keyids)} keys ({keys})")
+    typer.echo(f"{out}: " + "\n".join(root_lines(found.signed)))
     typer.echo(f'then, in the station\'s configuration:\n  [updates]\n  source = "https://HOST/PATH"\n  root = "{out}"')
 
 

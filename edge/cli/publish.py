@@ -5,19 +5,20 @@ import json as json_format
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from tuf.api.metadata import Metadata, Root
 
 from deploy.publishing import ceremony, keys, operations
 from deploy.publishing.committing import LEAST_TIMESTAMP_DAYS, TIMESTAMP_DAYS
-from deploy.publishing.describe import RepositoryStatus, RoleStatus, describe
+from deploy.publishing.describe import describe
 from deploy.publishing.errors import PublishingRefusedError
 from deploy.publishing.operations import Addition, Publisher
-from deploy.repository.offer import MAX_NOTES, SOFTWARE_PATTERN, Offer, is_plain
+from deploy.repository.offer import MAX_NOTES, SOFTWARE_PATTERN, is_plain
 from edge.cli.common import Exit, JsonOption, explained, fail
+from edge.cli.publish_text import percent, root_lines, sentence, status_fields, status_lines
 from edge.core.rollout_share import EVERYBODY
 from edge.objects.opening import Writer, open_reader, open_writer
 from edge.objects.place import UNITED_STATES, Place, WebAddress, parse_place
@@ -98,8 +99,7 @@ def root(
         if out.exists():
             fail(f"{out}: exists and is left as it is: choose another name")
         ceremony.write_root(out, made)
-    typer.echo(f"{out}: root version {made.signed.version}, without signatures")
-    _tell_missing(out, ceremony.missing_signatures(made, before))
+    _tell(out, made, before)
 
 
 @app.command()
@@ -115,10 +115,10 @@ def sign(
     with _explained():
         draft = ceremony.read_root(file)
         before = None if previous is None else ceremony.read_root(previous)
-        signed = ceremony.sign_root(draft, keys.load_signers(key, _password(password_file)))
+        signed = ceremony.sign_root(draft, before, keys.load_signers(key, _password(password_file)))
         ceremony.write_root(file, draft)
+    _tell(file, draft, before)
     typer.echo(f"{file}: signed with {', '.join(keyid[: keys.SHOWN] for keyid in signed)}")
-    _tell_missing(file, ceremony.missing_signatures(draft, before))
 
 
 @app.command()
@@ -175,7 +175,7 @@ def add(
     )
     with _explained(), _opened(repository, endpoint, region) as writer:
         offer = operations.add(writer, addition, _publisher(key, password_file, days))
-    typer.echo(f"{repository}: {_sentence(offer)}")
+    typer.echo(f"{repository}: {sentence(offer)}")
 
 
 @app.command()
@@ -192,7 +192,7 @@ def share(
     """Change the share of the stations that may take a bundle; those that have it keep it."""
     with _explained(), _opened(repository, endpoint, region) as writer:
         before, after = operations.change_share(writer, bundle, _permille(share), _publisher(key, password_file, days))
-    typer.echo(f"{repository}: {_sentence(after)}; before: {_percent(before.share_permille)}")
+    typer.echo(f"{repository}: {sentence(after)}; before: {percent(before.share_permille)}")
 
 
 @app.command()
@@ -261,9 +261,9 @@ def status(
         finally:
             reader.close()
     if json:
-        typer.echo(json_format.dumps(_plain(found)))
+        typer.echo(json_format.dumps(status_fields(found)))
     else:
-        _print(repository, found)
+        typer.echo("\n".join([f"{repository}:", *status_lines(found)]))
     raise typer.Exit(Exit.FAILED if found.problems else Exit.OK)
 
 
@@ -313,60 +313,21 @@ def _check_version(text: str) -> None:
         fail(f"--minimum-software {text!r}: write numbers and dots, such as 0.2", Exit.USAGE)
 
 
-def _permille(percent: float) -> int:
-    value = round(percent * EVERYBODY / 100)
-    if abs(value - percent * EVERYBODY / 100) > 1e-6:  # noqa: PLR2004 -- binary fractions
-        fail(f"--share {percent:g}: tenths of a per cent are the finest step", Exit.USAGE)
+def _permille(share: float) -> int:
+    value = round(share * EVERYBODY / 100)
+    if abs(value - share * EVERYBODY / 100) > 1e-6:  # noqa: PLR2004 -- binary fractions
+        fail(f"--share {share:g}: tenths of a per cent are the finest step", Exit.USAGE)
     return value
 
 
-def _percent(permille: int) -> str:
-    return f"{permille * 100 / EVERYBODY:g} %"
-
-
-def _sentence(offer: Offer) -> str:
-    return f"{offer.bundle} for product {offer.product}, on offer to {_percent(offer.share_permille)} of the stations"
-
-
-def _tell_missing(file: Path, lacking: list[str]) -> None:
+def _tell(file: Path, draft: Metadata[Root], before: Metadata[Root] | None) -> None:
+    """Tell what a signature stands for: whoever gives one compares the ids, for the file came from elsewhere."""
+    typer.echo("\n".join([f"{file}:", *(f"  {line}" for line in root_lines(draft.signed))]))
+    lacking = ceremony.missing_signatures(draft, before)
     for text in lacking:
         typer.echo(f"{file}: lacks signatures of {text}")
     if not lacking:
         typer.echo(f"{file}: fully signed")
-
-
-def _print(repository: str, found: RepositoryStatus) -> None:
-    typer.echo(f"{repository}:")
-    for one in found.roles:
-        typer.echo(f"  {one.role} version {one.version}, until {one.expires:%Y-%m-%d}, {_holders(one)}")
-    for offer in found.offers:
-        needs = "" if offer.minimum_software == "0" else f", from linegate {offer.minimum_software}"
-        notes = f": {offer.notes}" if offer.notes else ""
-        typer.echo(f"  {_sentence(offer)}{needs} ({offer.sha256[:16]}, {offer.length} bytes){notes}")
-    if not found.offers:
-        typer.echo("  nothing is on offer")
-    for text in found.problems:
-        typer.echo(f"  ATTENTION: {text}")
-
-
-def _holders(one: RoleStatus) -> str:
-    return f"{one.threshold} of {len(one.keys)} keys ({', '.join(one.keys)})"
-
-
-def _plain(found: RepositoryStatus) -> dict[str, object]:
-    return {
-        "roles": {
-            one.role: {
-                "version": one.version,
-                "expires": one.expires.isoformat(),
-                "threshold": one.threshold,
-                "keys": list(one.keys),
-            }
-            for one in found.roles
-        },
-        "bundles": [asdict(offer) for offer in found.offers],
-        "problems": list(found.problems),
-    }
 
 
 def _now() -> dt.datetime:

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -20,6 +21,7 @@ from edge.cli.common import (
 from edge.cli.updates import station_facts, teller, update_settings
 from edge.config import LoadedConfig
 from edge.config.notify import Notifier
+from edge.objects.errors import StoppedError
 from sync.daemon import run_daemon
 from sync.errors import StateError
 from sync.service import PassResult, run_once
@@ -80,16 +82,17 @@ def _once(
     pictures: SyncSettings | None, bundles: UpdatePolling | None, stopping: threading.Event, notifier: Notifier
 ) -> None:
     """Look for bundles first: they are few."""
-    problem = ""
+    looked = None
     if bundles is not None:
-        looked = look_once(bundles, lambda: not stopping.is_set())
-        problem = looked.problem
-        if not problem:
-            typer.echo(f"{looked.fetched.bundle}: {looked.fetched.path}" if looked.fetched else "no new bundle")
+        with suppress(StoppedError):
+            looked = look_once(bundles, lambda: not stopping.is_set())
+    if looked is not None and not looked.problem:
+        typer.echo(f"{looked.fetched.bundle}: {looked.fetched.path}" if looked.fetched else "no new bundle")
     if pictures is not None:
         _report(run_once(pictures, stopping, notifier=notifier), pictures.spool)
-    if problem:
-        fail(problem)
+    if looked is not None and looked.problem:
+        refused = looked.refusal is not None and looked.refusal.refused
+        fail(looked.problem, Exit.REFUSED if refused else Exit.FAILED)
 
 
 def _report(result: PassResult, spool: Path) -> None:

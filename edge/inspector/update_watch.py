@@ -10,8 +10,8 @@ from edge.inspector import clock
 from edge.inspector.alarms import Alarm, Alarms
 from edge.inspector.operating import UpdateRequest
 
-STANDS_MS: Final = 24 * 3600 * 1000
-"""A source that is not heard of again, a stick for example, is told for so long."""
+STANDS_NS: Final = 24 * 3600 * 1_000_000_000
+"""A source that is not heard of again, a stick for example, is told for so long, whatever becomes of the clock."""
 
 SOURCES: Final = 20
 
@@ -19,7 +19,7 @@ SOURCES: Final = 20
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Refused:
     text: str
-    told_at: int
+    told_ns: int
 
 
 class UpdateWatch:
@@ -37,7 +37,7 @@ class UpdateWatch:
             self._standing.pop(request.source, None)
             if request.refusal:
                 self._standing[request.source] = _Refused(
-                    text=f"{request.refusal}: {request.text}", told_at=present.utc_ms
+                    text=f"{request.refusal}: {request.text}", told_ns=present.mono_ns
                 )
                 for source in list(self._standing)[:-SOURCES]:
                     del self._standing[source]
@@ -47,7 +47,7 @@ class UpdateWatch:
         """Let go of what has not been heard of for a day."""
         present = clock.now()
         with self._lock:
-            old = [name for name, one in self._standing.items() if present.utc_ms - one.told_at > STANDS_MS]
+            old = [name for name, one in self._standing.items() if present.mono_ns - one.told_ns > STANDS_NS]
             for source in old:
                 del self._standing[source]
             if old:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
+from edge.durable import stage, sync_folder
 from edge.objects.errors import ObjectExistsError, ObjectMissingError, RemoteError, RemoteFault, StoppedError
 
 _CHUNK: Final = 65_536
@@ -28,13 +29,14 @@ class FolderObjects:
 
         Raises:
             ObjectMissingError: there is none.
-            RemoteError: it cannot be read, or is no regular file.
+            RemoteError: it cannot be read, or is no regular file; a link is none, wherever it leads.
             StoppedError: given up.
         """
         path = self._folder / key
         try:
-            # Non-blocking, so that a named pipe is refused and not waited for.
-            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            # Non-blocking, so that a named pipe is refused and not waited for. No link is followed: a stranger's stick
+            # may lead to a device of this machine, and some act on being opened.
+            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
             with os.fdopen(descriptor, "rb") as file:
                 if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                     raise RemoteError(RemoteFault.REFUSED, f"{path}: is not a regular file")
@@ -45,6 +47,9 @@ class FolderObjects:
         except _MISSING as error:
             raise ObjectMissingError(str(path)) from error
         except OSError as error:
+            if error.errno == errno.ELOOP:
+                text = f"{path}: is a link, not a file: copy the files themselves (cp -rL)"
+                raise RemoteError(RemoteFault.REFUSED, text) from error
             raise _explained(error, path) from error
 
     def create(self, key: str, data: bytes, content_type: str) -> None:  # noqa: ARG002 -- a file has no type
@@ -56,12 +61,12 @@ class FolderObjects:
         """
         path = self._folder / key
         try:
-            temporary = self._staged(path, data)
+            temporary = _staged(path, data)
             try:
                 _publish(temporary, path)
             finally:
                 temporary.unlink(missing_ok=True)
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
         except FileExistsError as error:
             raise ObjectExistsError(str(path)) from error
         except OSError as error:
@@ -75,31 +80,23 @@ class FolderObjects:
         """
         path = self._folder / key
         try:
-            temporary = self._staged(path, data)
+            temporary = _staged(path, data)
             try:
                 temporary.replace(path)
             except BaseException:
                 temporary.unlink(missing_ok=True)
                 raise
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
         except OSError as error:
             raise _explained(error, path) from error
 
     def close(self) -> None:
         """Nothing is held."""
 
-    def _staged(self, path: Path, data: bytes) -> Path:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        try:
-            with temporary.open("wb") as stream:
-                stream.write(data)
-                stream.flush()
-                os.fsync(stream.fileno())
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-        return temporary
+
+def _staged(path: Path, data: bytes) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return stage(path.parent, data)
 
 
 def _publish(temporary: Path, path: Path) -> None:
@@ -112,14 +109,6 @@ def _publish(temporary: Path, path: Path) -> None:
         if path.exists():
             raise FileExistsError(path) from error
         temporary.rename(path)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _explained(error: OSError, path: Path) -> RemoteError:

@@ -3,11 +3,13 @@
 import asyncio
 import hashlib
 import re
+import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextvars import Context
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, Self, TypeVar, TypeVarTuple
 
 from obstore import get_async, put_async
 from obstore.exceptions import (
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig, S3Credential
 
 Result = TypeVar("Result")
+Given = TypeVarTuple("Given")
 
 SLOWEST: Final = 1024
 """Bytes a second; what comes slower than this, over all, is given up: it may be meant never to end."""
@@ -89,6 +92,28 @@ class _Keys:
         }
 
 
+class _Loop(asyncio.SelectorEventLoop):
+    """An event loop that is closed only once the threads that bring it results have come back from that.
+
+    obstore's threads are not Python's: one that is still on its way when the interpreter ends kills the process, with
+    SIGABRT, after all went well. It has no way to stop them (pyo3-async-runtimes, issue 40).
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._bringing = threading.RLock()
+
+    def call_soon_threadsafe(
+        self, callback: Callable[[*Given], object], *args: *Given, context: Context | None = None
+    ) -> asyncio.Handle:
+        with self._bringing:
+            return super().call_soon_threadsafe(callback, *args, context=context)
+
+    def close(self) -> None:
+        with self._bringing:
+            super().close()
+
+
 class RemoteReader:
     """Objects that can be read from elsewhere.
 
@@ -99,7 +124,7 @@ class RemoteReader:
     def __init__(self, store: S3Store | HTTPStore, go_on: Callable[[], bool]) -> None:
         self._store = store
         self._go_on = go_on
-        self._runner = asyncio.Runner()
+        self._runner = asyncio.Runner(loop_factory=_Loop)
 
     def stream(self, key: str) -> Iterator[bytes]:
         """Yield an object's content, piece by piece.

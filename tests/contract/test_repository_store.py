@@ -157,3 +157,20 @@ def test_a_folder_s_named_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / POINTER)
     with pytest.raises(RemoteError, match="regular file"):
         read(FolderObjects(tmp_path, always), POINTER)
+
+
+def test_two_who_create_one_file_at_once_never_mix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their processes may have one number, in two containers on one folder."""
+    link, met = os.link, []
+
+    def overtaken(*names: Path) -> None:
+        if not met:
+            met.append(names)
+            FolderObjects(tmp_path, always).create(POINTER, b"theirs", "")
+        link(*names)
+
+    monkeypatch.setattr(os, "link", overtaken)
+    with pytest.raises(ObjectExistsError):
+        FolderObjects(tmp_path, always).create(POINTER, DATA, "")
+    assert (tmp_path / POINTER).read_bytes() == b"theirs"
+    assert [path.name for path in (tmp_path / POINTER).parent.iterdir()] == [Path(POINTER).name]

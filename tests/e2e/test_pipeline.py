@@ -174,6 +174,26 @@ def test_a_program_that_is_not_there_is_an_error_not_a_traceback(
     assert "error: /no/such/program: No such file or directory" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--cost-margin", "2", "from 0 to 1"),
+        ("--cost-margin", "nan", "from 0 to 1"),
+        ("--share", "500", "from 0 to 100"),
+        ("--train", "--data 'pictures", "No closing quotation"),
+    ],
+)
+def test_what_makes_no_sense_is_told_before_the_long_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str, value: str, words: str
+) -> None:
+    steps = Steps(tmp_path, BETTER)
+    with pytest.raises(SystemExit) as ended:
+        released(tmp_path, tmp_path / "held-out", steps, f"{option}={value}")
+    assert ended.value.code == 2
+    assert words in capsys.readouterr().err
+    assert steps.names == []
+
+
 def test_the_example_workflow_types_what_the_pipeline_takes(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--help"])

@@ -84,7 +84,7 @@ def test_the_page_s_commands_work_in_their_order(walk: Walk) -> None:
     assert len(BLOCKS) == 8
     for block in BLOCKS:
         lines = block.splitlines()
-        if "cp -r" in lines[0]:
+        if "cp -rT" in lines[0]:
             for version in (4, 5):
                 walk.run(f"linegate publish add /srv/models phones-{version}.lgb --share 100 --key online")
         for line in lines:
@@ -97,6 +97,25 @@ def test_the_page_s_commands_work_in_their_order(walk: Walk) -> None:
     assert incoming.read_bytes() == (walk.folder / "phones-5.lgb").read_bytes()
     assert "nothing new" in walk.run("linegate model install /srv/models")
     assert "wrong key" not in "".join(walk.said)
+
+
+def test_whoever_signs_is_shown_every_key_that_he_vouches_for(walk: Walk) -> None:
+    for line in (line for block in BLOCKS[:3] for line in block.splitlines()):
+        walk.run(line)
+    ids = {found for said in walk.said for found in re.findall(r": key ([0-9a-f]{16}), ", said)}
+    assert len(ids) == 6
+    shown = [said for said in walk.said if "signed with" in said]
+    assert len(shown) == 2
+    for said in shown:
+        assert all(keyid in said for keyid in ids)
+        assert "root version 1, until" in said
+    assert "root.json: fully signed" in shown[1].replace("root-1", "root")
+
+
+def test_a_share_that_is_no_share_is_a_usage_error(walk: Walk) -> None:
+    for share in ("nan", "0.05", "101", "-1"):
+        said = walk.run(f"linegate publish add /srv/models phones-4.lgb --share {share} --key online", code=2)
+        assert "--share" in said
 
 
 def test_what_is_refused_exits_with_three_and_says_what_to_do(walk: Walk) -> None:

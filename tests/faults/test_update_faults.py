@@ -15,10 +15,11 @@ import pytest
 
 from deploy.updates import download
 from deploy.updates.errors import Refusal, UpdateError
+from deploy.updates.looking import take_plain
 from models.bundle.writing import pack
 from tests.support import bundles
 from tests.support.disks import cut_power, leave_free, make_ext4, mounted, repair, small_disk
-from tests.support.repositories import Factory, StationClient, bundle_bytes, make_station
+from tests.support.repositories import Factory, StationClient, bundle_bytes, make_station, write_bundle
 from tests.support.update_process import look_until, prepare, what_is_there
 
 ROOT = Path(__file__).parents[2]
@@ -109,6 +110,28 @@ def test_an_update_never_takes_the_last_space_of_the_ledger(tmp_path: Path) -> N
         assert caught.value.refusal is Refusal.DISK
         assert station.incoming() == []
         assert station.recorded() == [Refusal.DISK]
+        plain = write_bundle(tmp_path, version=9)
+        with pytest.raises(UpdateError, match="buffer prune") as caught:
+            take_plain(plain, None, station.store, live=False, tell=station.tell)
+        assert caught.value.refusal is Refusal.DISK
+        assert station.incoming() == []
+
+
+def test_the_reserve_stays_free_while_two_copies_of_a_bundle_are_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The station copies it from where it came to where it stays."""
+    factory = Factory(tmp_path)
+    large(factory)
+    station = make_station(tmp_path, factory)
+    with small_disk(tmp_path / "disk", 3 * LARGE) as disk:
+        station.folder = disk
+        station.store.mkdir()
+        monkeypatch.setattr(download, "RESERVE", shutil.disk_usage(disk).free - 2 * LARGE + LARGE // 2)
+        with pytest.raises(UpdateError, match="buffer prune"):
+            station.look()
+        monkeypatch.setattr(download, "RESERVE", shutil.disk_usage(disk).free - 2 * LARGE - LARGE // 2)
+        assert station.look() is not None
 
 
 @contextmanager

@@ -52,7 +52,7 @@ def make_root(
 ) -> Metadata[Root]:
     public = {role: [signer.public_key for signer in held] for role, held in keys.items()}
     root = ceremony.draft_root(public, previous, days=days, now=now)
-    ceremony.sign_root(root, by_id(*(signers or keys["root"][:2])))
+    ceremony.sign_root(root, previous, by_id(*(signers or keys["root"][:2])))
     return root
 
 

@@ -13,7 +13,7 @@ from deploy.slots.provenance import Provenance, read_provenance
 from deploy.slots.store import SlotStore
 from edge.config import ACTIVE_BUNDLE, Config
 from edge.core import slots as rules
-from edge.core.events import ModelMoved
+from edge.core.events import ModelMoved, Operator
 from edge.core.slots import By, IllegalMoveError, Slot, Slots
 from edge.inspector import clock
 from edge.inspector.alarms import Alarm, Alarms
@@ -149,6 +149,7 @@ class Workshop:
                 self._store.discard(path)
                 text = f"{path.name} is not taken in: {error}"
                 alarms.set(Alarm.BUNDLES, clock.now(), text)
+                self._record_refusal(text, who)
                 yield text
             except SlotsError as error:
                 alarms.set(Alarm.BUNDLES, clock.now(), f"{path.name} cannot be taken in: {error}")
@@ -159,6 +160,14 @@ class Workshop:
                     f"{slot.label} is staged (from {slot.origin or 'an unknown source'}); "
                     f"next is linegate model verify {slot.label}"
                 )
+
+    def _record_refusal(self, text: str, who: str) -> None:
+        """Put on record what no slot can tell of: the file is gone."""
+        refusal = Operator(who=who, origin="the station", action="model refused", detail=text[:500], at=clock.now())
+        try:
+            self._parts.ledger.append(refusal, owed=True)
+        except LedgerError as error:
+            _LOG.warning("not on record: %s (%s)", text, error)
 
     def verify(self, slot: Slot, who: str) -> Ready:
         """Check a bundle on this machine, in a process of its own.

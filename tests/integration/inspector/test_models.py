@@ -301,12 +301,31 @@ def test_a_bundle_that_takes_too_much_memory_is_refused(tmp_path: Path) -> None:
         assert "models.memory_limit" in refused(station, "verify", "toy-3")
 
 
-def test_what_is_no_bundle_is_not_taken_in(tmp_path: Path) -> None:
+def test_what_is_no_bundle_is_not_taken_in_and_is_on_record(tmp_path: Path) -> None:
     bring(tmp_path, data=b"PK\x05\x06 and no more")
     with running(tmp_path) as station:
         wait_until(lambda: "not taken in" in station.alarm("bundles"), what="the alarm")
         assert stage_of(station, "toy-3") == "absent"
         assert station.inspect(1).dec is Decision.ACCEPT
+        station.stop()
+        assert station.verified().ok
+    [refusal] = events(station, "operator")
+    assert (refusal["who"], refusal["action"]) == ("sync", "model refused")
+    assert str(refusal["detail"]).startswith("toy-3.lgb is not taken in: ")
+
+
+def test_a_file_that_was_exchanged_where_it_waited_is_not_taken_in(tmp_path: Path) -> None:
+    """It was proved when it was fetched; whoever writes there must not get anything in by that."""
+    bring(tmp_path)
+    path = tmp_path / "models" / "incoming" / "toy-3.lgb"
+    path.write_bytes(path.read_bytes() + b"\0")
+    with running(tmp_path) as station:
+        wait_until(lambda: "not taken in" in station.alarm("bundles"), what="the alarm")
+        assert stage_of(station, "toy-3") == "absent"
+        assert not path.exists()
+        assert station.inspect(1).dec is Decision.ACCEPT
+    [refusal] = events(station, "operator")
+    assert "is not the file that was announced" in str(refusal["detail"])
 
 
 def test_a_bundle_that_comes_again_is_no_alarm(tmp_path: Path) -> None:

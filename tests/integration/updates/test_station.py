@@ -16,8 +16,9 @@ from deploy.updates.values import StationFacts, UpdateSettings
 from edge.cli.updates import station_facts, teller
 from edge.config.notify import Notifier
 from edge.core import wire
+from edge.core.events import Instant
 from edge.core.types import Decision
-from edge.inspector import update_watch
+from edge.inspector import clock, update_watch
 from edge.inspector.alarms import Alarm, Alarms
 from edge.inspector.operating import UpdateRequest
 from edge.inspector.update_watch import UpdateWatch
@@ -167,9 +168,21 @@ def test_a_source_that_never_comes_again_is_told_for_a_day(monkeypatch: pytest.M
     watch.tell(request("stick", "tampered"))
     watch.look()
     assert alarms.raised(Alarm.UPDATE)
-    monkeypatch.setattr(update_watch, "STANDS_MS", -1)
+    monkeypatch.setattr(update_watch, "STANDS_NS", -1)
     watch.look()
     assert not alarms.raised(Alarm.UPDATE)
+
+
+def test_a_day_is_a_day_where_the_clock_is_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    alarms = Alarms(instant())
+    watch = UpdateWatch(alarms)
+    began = clock.now()
+    watch.tell(request("stick", "tampered"))
+    for hours, raised in ((23, True), (25, False)):
+        later = Instant(mono_ns=began.mono_ns + hours * 3600 * 10**9, utc_ms=0)
+        monkeypatch.setattr(clock, "now", lambda later=later: later)
+        watch.look()
+        assert alarms.raised(Alarm.UPDATE) is raised
 
 
 def test_many_sources_are_bounded() -> None:

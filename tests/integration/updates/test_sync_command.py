@@ -4,13 +4,15 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
 from tests.support.repositories import Factory, make_station
 from tests.support.waiting import wait_until
-from tests.support.web import WebServer
+from tests.support.web import WebServer, drip
 
 LINEGATE = Path(sys.executable).with_name("linegate")
 LONG_S = 60.0
@@ -64,6 +66,42 @@ def test_once_brings_a_bundle_and_says_so_or_why_not(tmp_path: Path, factory: Fa
     assert done.returncode == 1
     assert "error: unreachable: " in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_once_exits_with_three_where_it_refuses(tmp_path: Path, factory: Factory) -> None:
+    client = make_station(tmp_path, factory)
+    (factory.place / "metadata" / "timestamp.json").write_text("{}")
+    config = write_config(tmp_path, UPDATES.format(url=factory.place, root=client.root))
+    done = linegate("sync", "--once", "--config", config)
+    assert done.returncode == 3
+    assert "error: tampered: " in done.stderr
+
+
+def test_once_ends_in_order_when_told_in_the_middle(tmp_path: Path, factory: Factory) -> None:
+    over, asked = threading.Event(), threading.Event()
+
+    def slow(handler: SimpleHTTPRequestHandler) -> bool:
+        asked.set()
+        drip(handler, 1 << 20, over.is_set)
+        return True
+
+    with WebServer(factory.place) as web:
+        web.misbehave = slow
+        client = make_station(tmp_path, factory)
+        config = write_config(tmp_path, UPDATES.format(url=web.url, root=client.root))
+        process = subprocess.Popen(
+            [LINEGATE, "sync", "--once", "--config", config], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        try:
+            assert asked.wait(LONG_S)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(LONG_S) == 0
+        finally:
+            over.set()
+            process.kill()
+            told, said = process.communicate()
+    assert told == ""
+    assert "Traceback" not in said
 
 
 def test_the_daemon_fetches_and_stops_when_told(tmp_path: Path, factory: Factory) -> None:

@@ -1,5 +1,7 @@
 """Fetching from a real web server that behaves in every bad way; what is here stays as it is."""
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from http.server import SimpleHTTPRequestHandler
@@ -14,6 +16,25 @@ from edge.objects.place import WebAddress
 from tests.support.certificates import Authority
 from tests.support.repositories import Factory, StationClient, make_station
 from tests.support.web import Misbehave, WebServer, break_off, drip, pour
+
+ENDING = """
+import asyncio, sys, threading, time
+from edge.objects.opening import open_reader
+from edge.objects.place import parse_place
+
+write = asyncio.SelectorEventLoop._write_to_self
+
+def slowly(loop):
+    write(loop)
+    if threading.get_ident() != threading.main_thread().ident:
+        for _ in range(500):
+            time.sleep(0.001)
+
+asyncio.SelectorEventLoop._write_to_self = slowly
+reader = open_reader(parse_place(sys.argv[1]), lambda: True)
+assert b"".join(reader.stream("metadata/timestamp.json"))
+reader.close()
+"""
 
 
 class Scene:
@@ -148,3 +169,12 @@ def test_https_is_taken_with_the_plant_s_own_authority_and_refused_without(tmp_p
         assert caught.value.refusal is Refusal.UNREACHABLE
         station.place = WebAddress(url=web.url, ca=authority.ca)
         assert station.look() is not None
+
+
+def test_a_process_that_ends_right_after_a_request_ends_well(scene: Scene) -> None:
+    """The library's threads, slow to come back, must not meet an interpreter that is ending: SIGABRT, exit code 134."""
+    with scene.web as web:
+        done = subprocess.run(
+            [sys.executable, "-c", ENDING, web.url], capture_output=True, text=True, timeout=60, check=False
+        )
+    assert (done.returncode, done.stderr) == (0, "")

@@ -4,7 +4,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from securesystemslib.signer import CryptoSigner
+from securesystemslib.signer import CryptoSigner, SSlibKey
 from tuf.api.metadata import Metadata, Root, Targets
 
 from deploy.publishing import ceremony, keys
@@ -17,7 +17,7 @@ def test_two_of_three_signatures_make_a_root_valid() -> None:
     for one, other in ((0, 1), (0, 2), (1, 2)):
         root = make_root(held, signers=[held["root"][one]])
         assert len(ceremony.missing_signatures(root, None)) == 1
-        ceremony.sign_root(root, by_id(held["root"][other]))
+        ceremony.sign_root(root, None, by_id(held["root"][other]))
         assert ceremony.missing_signatures(root, None) == []
         root.verify_delegate("root", root)
 
@@ -25,7 +25,7 @@ def test_two_of_three_signatures_make_a_root_valid() -> None:
 def test_the_same_key_twice_is_one_signature() -> None:
     held = make_keys()
     root = make_root(held, signers=[held["root"][0]])
-    ceremony.sign_root(root, by_id(held["root"][0]))
+    ceremony.sign_root(root, None, by_id(held["root"][0]))
     assert ceremony.missing_signatures(root, None)
 
 
@@ -33,7 +33,33 @@ def test_the_same_key_twice_is_one_signature() -> None:
 def test_a_key_of_another_role_signs_no_root(role: str) -> None:
     held = make_keys()
     with pytest.raises(PublishingRefusedError, match="root keys alone"):
-        ceremony.sign_root(make_root(held), by_id(held[role][0]))
+        ceremony.sign_root(make_root(held), None, by_id(held[role][0]))
+
+
+def test_a_stranger_s_key_signs_no_root() -> None:
+    held, stranger = make_keys(), by_id(CryptoSigner.generate_ed25519())
+    first = make_root(held)
+    second = make_root({"targets": [CryptoSigner.generate_ed25519()]}, first, held["root"][:2])
+    for root, previous in ((first, None), (second, first)):
+        with pytest.raises(PublishingRefusedError, match="root keys alone"):
+            ceremony.sign_root(root, previous, stranger)
+        assert len(root.signatures) == 2
+
+
+def test_a_later_root_is_signed_beside_the_one_before_it_and_no_other() -> None:
+    """Else it would be called fully signed, and lack the consent of those whom stations trust."""
+    held = make_keys()
+    first = make_root(held)
+    second = make_root({"targets": [CryptoSigner.generate_ed25519()]}, first, held["root"][:2])
+    third = make_root({"targets": [CryptoSigner.generate_ed25519()]}, second, held["root"][:2])
+    key = by_id(held["root"][2])
+    for root, previous, words in (
+        (second, None, "give it with --from"),
+        (third, first, "give version 2 with --from"),
+        (first, first, "leave --from out"),
+    ):
+        with pytest.raises(PublishingError, match=words):
+            ceremony.sign_root(root, previous, key)
 
 
 def test_too_few_root_keys_are_refused() -> None:
@@ -75,9 +101,9 @@ def test_new_root_keys_need_the_old_ones_consent_and_their_own() -> None:
     first = make_root(held)
     second = make_root({"root": other["root"]}, first, other["root"][:2])
     assert [text for text in ceremony.missing_signatures(second, first) if "the root before" in text]
-    ceremony.sign_root(second, by_id(*held["root"][:1]))
+    ceremony.sign_root(second, first, by_id(*held["root"][:1]))
     assert ceremony.missing_signatures(second, first)
-    ceremony.sign_root(second, by_id(*held["root"][1:2]))
+    ceremony.sign_root(second, first, by_id(*held["root"][1:2]))
     assert ceremony.missing_signatures(second, first) == []
 
 
@@ -85,7 +111,7 @@ def test_a_draft_travels_as_a_file_and_grows_by_signatures(tmp_path: Path) -> No
     held, path = make_keys(), tmp_path / "root.json"
     ceremony.write_root(path, make_root(held, signers=[held["root"][2]]))
     draft = ceremony.read_root(path)
-    ceremony.sign_root(draft, by_id(held["root"][0]))
+    ceremony.sign_root(draft, None, by_id(held["root"][0]))
     ceremony.write_root(path, draft)
     again = ceremony.read_root(path)
     assert ceremony.missing_signatures(again, None) == []
@@ -170,3 +196,31 @@ def test_a_root_with_too_low_a_threshold_is_told() -> None:
     root.roles["root"].threshold = 1
     root.consistent_snapshot = False
     assert len(list(ceremony.root_faults(root))) == 2
+
+
+def test_one_key_under_two_ids_is_one_key() -> None:
+    """Who writes a root chooses the ids, and python-tuf counts them."""
+    held = make_keys()
+    root = make_root(held).signed
+    again = root.keys[held["root"][0].public_key.keyid]
+    alias = SSlibKey("a" * 64, again.keytype, again.scheme, {"public": again.keyval["public"].upper()})
+    root.keys[alias.keyid] = alias
+    root.roles["root"].keyids[2] = alias.keyid
+    assert "has 2 root keys, 3 are the least" in list(ceremony.root_faults(root))
+    root.roles["timestamp"].keyids = [alias.keyid]
+    assert "has one key for both root and timestamp" in list(ceremony.root_faults(root))
+    root.roles["snapshot"].keyids.append("b" * 64)
+    assert "names a key for snapshot twice, or does not hold it" in list(ceremony.root_faults(root))
+
+
+def test_a_public_half_that_is_there_is_kept_and_no_private_one_made(tmp_path: Path) -> None:
+    (tmp_path / "root1.pub").write_bytes(b"somebody's")
+    with pytest.raises(PublishingError, match=r"root1\.pub: exists"):
+        keys.make_key(tmp_path / "root1.key", None)
+    assert [path.name for path in tmp_path.iterdir()] == ["root1.pub"]
+
+
+def test_a_password_longer_than_keys_take_is_named(tmp_path: Path) -> None:
+    with pytest.raises(PublishingError, match="1023 are the most"):
+        keys.make_key(tmp_path / "root1.key", b"x" * 1024)
+    assert list(tmp_path.iterdir()) == []

@@ -63,6 +63,18 @@ def test_a_withdrawn_bundle_can_be_published_again(factory: Factory) -> None:
     assert offered(factory) == {"toy-4": 10}
 
 
+def test_a_withdrawn_name_stands_for_its_content_still(factory: Factory) -> None:
+    for version in (4, 5):
+        factory.add(version=version)
+        operations.withdraw(factory.writer, f"toy-{version}", factory.publisher)
+    operations.refresh(factory.writer, factory.publisher)
+    for version in (4, 5):
+        with pytest.raises(PublishingRefusedError, match="with other content: raise the version"):
+            factory.add(version=version, product="tile")
+    factory.add(version=4)
+    assert offered(factory) == {"toy-4": 1000}
+
+
 def test_a_name_stands_for_one_content_and_versions_rise(factory: Factory) -> None:
     factory.add(version=5)
     with pytest.raises(PublishingRefusedError, match="'publish share'"):
@@ -299,6 +311,26 @@ def test_a_rotation_cut_short_is_done_again(factory: Factory, tmp_path: Path, at
         operations.rotate(true_writer, root, factory.publisher)
     assert offered(factory) == {"toy-4": 1000}
     assert make_station(tmp_path, factory).look() is not None
+
+
+def test_a_rotation_finishes_a_publication_that_died_before_it(factory: Factory, tmp_path: Path) -> None:
+    """Committed and not pointed to, and the key that signed it is lost: the reason to rotate."""
+    factory.add(version=4)
+    true_writer, factory.writer = factory.writer, Interrupted(factory.place, 5)
+    with pytest.raises(RemoteError, match="killed here"):
+        factory.add(version=5)
+    factory.writer = true_writer
+    operations.rotate(true_writer, rotated(factory, "timestamp"), factory.publisher)
+    assert offered(factory) == {"toy-4": 1000, "toy-5": 1000}
+    assert make_station(tmp_path, factory).look() is not None
+
+
+def test_a_rotation_cut_short_is_named_by_who_comes_next(factory: Factory) -> None:
+    root = rotated(factory, "timestamp")
+    with pytest.raises(RemoteError):
+        operations.rotate(Interrupted(factory.place, 4), root, factory.publisher)
+    with pytest.raises(PublishingError, match="do it again"):
+        describe(factory.writer, START, files=False)
 
 
 def test_a_root_that_does_not_follow_is_refused(factory: Factory) -> None:

@@ -164,6 +164,19 @@ def root_with_one_signature(scene: Scene) -> None:
     scene.file(metadata_key("root", 2)).write_bytes(root.to_bytes())
 
 
+def root_that_asks_for_too_little(scene: Scene) -> None:
+    """Two who hold root keys make a root that one of them can replace alone; the tools of linegate would refuse."""
+    keys = scene.factory.keys
+    root = make_root({"targets": [CryptoSigner.generate_ed25519()]}, scene.factory.root, keys["root"][:2])
+    root.signed.roles["root"].threshold = 1
+    root.signed.roles["targets"].keyids = [keys["targets"][0].public_key.keyid]
+    root.signed.keys[keys["targets"][0].public_key.keyid] = keys["targets"][0].public_key
+    root.signatures.clear()
+    for signer in keys["root"][:2]:
+        root.sign(signer, append=True)
+    scene.file(metadata_key("root", 2)).write_bytes(root.to_bytes())
+
+
 def rotated_out_key(scene: Scene) -> None:
     """Whoever has the old targets key, and today's others, goes on publishing with it."""
     keys = scene.factory.keys
@@ -230,6 +243,7 @@ ATTACKS: dict[Attack, Refusal] = {
     bundle_beyond_all_bounds: Refusal.TOO_BIG,
     foreign_repository: Refusal.WRONG_KEY,
     root_with_one_signature: Refusal.WRONG_KEY,
+    root_that_asks_for_too_little: Refusal.UNTRUSTED,
     rotated_out_key: Refusal.WRONG_KEY,
     tampered_bundle: Refusal.TAMPERED,
     shortened_bundle: Refusal.TAMPERED,
@@ -260,6 +274,20 @@ def test_names_that_lead_elsewhere_are_passed_over(scene: Scene, tmp_path: Path)
     path_out_of_the_folder(scene)
     assert scene.station.look() is None
     assert scene.station.incoming() == ["toy-4.lgb", "toy-4.lgb.json"]
+
+
+def test_a_stick_s_links_are_not_followed(scene: Scene) -> None:
+    """Wherever they lead: some devices act on being opened, a watchdog for one."""
+    elsewhere = scene.factory.work / "elsewhere"
+    for path in (scene.file(POINTER), target(scene)):
+        shutil.move(path, elsewhere)
+        path.symlink_to(elsewhere)
+        with pytest.raises(UpdateError, match="is a link") as caught:
+            scene.station.look()
+        assert caught.value.refusal is Refusal.UNREACHABLE
+        path.unlink()
+        shutil.move(elsewhere, path)
+    assert scene.station.look() is not None
 
 
 def test_after_an_attack_the_true_repository_is_taken_again(scene: Scene, tmp_path: Path) -> None:
@@ -320,6 +348,16 @@ def test_a_refusal_that_stands_is_recorded_once_a_day_and_its_alarm_renewed(scen
             scene.station.look()
     assert [report.record for report in scene.station.reports] == [True, False, False, True, False]
     assert looking.REPEAT_MS == 24 * 3600 * 1000
+
+
+def test_a_refusal_that_stands_is_recorded_where_the_clock_was_put_back(scene: Scene) -> None:
+    arbitrary_bytes(scene)
+    scene.station.reports.clear()
+    for days in (4000, 2, 2.1):
+        scene.station.now = START + days * DAY
+        with pytest.raises(UpdateError):
+            scene.station.look()
+    assert [report.record for report in scene.station.reports] == [True, True, False]
 
 
 def test_what_the_inspector_did_not_hear_is_told_later_in_order(scene: Scene) -> None:

@@ -32,6 +32,23 @@ def test_what_is_written_as_root_belongs_to_the_owner_of_the_store(factory: Fact
     assert all(path.stat().st_mode & 0o007 == 0 for path in made)
 
 
+def test_as_root_no_link_in_the_store_gives_a_file_away(
+    tmp_path: Path, factory: Factory, station: StationClient
+) -> None:
+    """Whoever has taken over the station's account must not own more than that by waiting for root to install."""
+    assert os.geteuid() == 0, "this test gives files away: run it as root"
+    secret = tmp_path / "secret"
+    secret.write_text("root's")
+    os.chown(station.store, 65_534, 65_534)
+    (station.store / trust.FOLDER).mkdir()
+    (station.store / trust.FOLDER / "updates.lock").symlink_to(secret)
+    factory.add()
+    with pytest.raises(UpdateError) as caught:
+        station.look()
+    assert caught.value.refusal is Refusal.DISK
+    assert secret.stat().st_uid == 0
+
+
 def test_a_new_repository_is_taken_once_its_root_was_brought_by_hand(
     tmp_path: Path, factory: Factory, station: StationClient
 ) -> None:
