@@ -182,9 +182,12 @@ class _Judged:
 
 
 def _judged(files: Sequence[Path], cameras: Sequence[str], views: Sequence[LoadedView]) -> _Judged:
-    """Judge a part as the line does: every view by its own picture, the worst of them decides."""
+    """Judge a part as the line does: every view by its own picture, the worst of them decides.
+
+    Of a recipe with several views a part without one of them is no accept; a single one judges all that there is.
+    """
     judgements = [_judgement(file, camera, views) for file, camera in zip(files, cameras, strict=True)]
-    verdict = judge_part(judgements, cameras)
+    verdict = judge_part(judgements, cameras if len(views) == 1 else [view.camera for view in views])
     return _Judged(
         said=Said(decision=verdict.decision, code=verdict.code, score=verdict.score),
         boxes=tuple(one.boxes for one in judgements),

@@ -194,6 +194,19 @@ def test_a_recipe_of_another_camera_is_refused(shift: RecordedShift, bundle: Pat
     assert "parts were seen by top, which is not what judges them" in done.stderr
 
 
+def test_a_recipe_accepts_no_part_of_which_a_view_was_never_taken(
+    shift: RecordedShift, bundle: Path, tmp_path: Path
+) -> None:
+    both = shift.add(REJECT, scratched(60), cameras=("top", "side"))
+    views = ", ".join(f'{{ camera = "{camera}", bundle = "{bundle}" }}' for camera in ("top", "side"))
+    config = station_file(tmp_path, recipe_table(views, 2), cameras=("top", "side"))
+    found = told(DAY, "--store", shift.write(), "--config", config, "--recipe", 2)
+    assert found["transitions"]["accept->cannot_judge"] == 3
+    candidate = {one["trig"]: one["candidate"] for one in found["per_part"]}
+    assert candidate[7]["code"] == Code.VIEW_MISSING  # clean, and seen by one of two cameras alone
+    assert candidate[both]["verdict"] == "reject"
+
+
 def test_a_folder_with_truths_is_replayed_beside_an_incumbent(bundle: Path, tmp_path: Path) -> None:
     folder = PictureFolder(tmp_path / "day")
     for seed in range(8):
