@@ -8,18 +8,15 @@ from typing import Final
 
 from edge.core.events import Compared, ModelMoved, Truth
 from edge.ledger.archives import archived_until
-from edge.ledger.codec import CodecError, Row, decode
+from edge.ledger.codec import CodecError, LedgerEvent, Row, decode
 from edge.ledger.errors import LedgerCorruptError, explain
 from edge.ledger.schema import FILE_NAME, connect_reader
 
-_COMPARED: Final = (
-    "SELECT kind, utc_ms, mono_ns, epoch, session, trig, seq, body FROM events "
-    "WHERE kind IN ('compared', 'truth') AND utc_ms >= ? ORDER BY id"
-)
-_MOVED: Final = (
-    "SELECT kind, utc_ms, mono_ns, epoch, session, trig, seq, body FROM events "
-    "WHERE kind = 'model_moved' ORDER BY id DESC LIMIT 1"
-)
+_EVENTS: Final = "SELECT id, kind, utc_ms, mono_ns, epoch, session, trig, seq, body FROM events WHERE "
+_COMPARED: Final = _EVENTS + "kind IN ('compared', 'truth') AND utc_ms >= ? AND id > ? ORDER BY id LIMIT ?"
+_MOVED: Final = _EVENTS + "kind = 'model_moved' ORDER BY id DESC LIMIT 1"
+PAGE: Final = 2_000
+"""Events that are read at once: a trial of some days has a million, and their station needs its memory."""
 
 
 def comparisons(directory: Path, since_utc_ms: int) -> Iterator[Compared | Truth]:
@@ -28,9 +25,13 @@ def comparisons(directory: Path, since_utc_ms: int) -> Iterator[Compared | Truth
     Raises:
         LedgerError: there is no ledger, or it cannot be read.
     """
-    for event in _events(directory, _COMPARED, (since_utc_ms,)):
-        if isinstance(event, Compared | Truth):
-            yield event
+    path, after = directory / FILE_NAME, 0
+    with closing(connect_reader(path)) as connection:
+        while page := _page(connection, path, _COMPARED, (since_utc_ms, after, PAGE)):
+            for _, event in page:
+                if isinstance(event, Compared | Truth):
+                    yield event
+            after = page[-1][0]
 
 
 def last_revision(directory: Path) -> int | None:
@@ -39,26 +40,25 @@ def last_revision(directory: Path) -> int | None:
     Raises:
         LedgerError: there is no ledger, or it cannot be read.
     """
-    for event in _events(directory, _MOVED, ()):
-        if isinstance(event, ModelMoved):
-            return event.revision
     path = directory / FILE_NAME
     with closing(connect_reader(path)) as connection:
+        for _, event in _page(connection, path, _MOVED, ()):
+            if isinstance(event, ModelMoved):
+                return event.revision
         try:
             return None if archived_until(connection) else 0
         except sqlite3.Error as error:
             raise explain(error, path) from error
 
 
-def _events(directory: Path, query: str, values: tuple[int, ...]) -> Iterator[object]:
-    path = directory / FILE_NAME
-    with closing(connect_reader(path)) as connection:
-        try:
-            rows = connection.execute(query, values).fetchall()
-        except sqlite3.Error as error:
-            raise explain(error, path) from error
-    for row in rows:
-        try:
-            yield decode(Row(*row))
-        except CodecError as error:
-            raise LedgerCorruptError(f"{path}: {error}; run linegate ledger verify to see where") from error
+def _page(
+    connection: sqlite3.Connection, path: Path, query: str, values: tuple[int, ...]
+) -> list[tuple[int, LedgerEvent]]:
+    """Return numbers and events, in a transaction of their own: a longer one would hold up the writer's checkpoints."""
+    try:
+        rows = connection.execute(query, values).fetchall()
+        return [(row[0], decode(Row(*row[1:]))) for row in rows]
+    except sqlite3.Error as error:
+        raise explain(error, path) from error
+    except CodecError as error:
+        raise LedgerCorruptError(f"{path}: {error}; run linegate ledger verify to see where") from error

@@ -17,18 +17,21 @@ def past_trial(store: Path, slots: Slots, slot: Slot, pairs: Pairs) -> Tally:
         LedgerError: there is no ledger, or it cannot be read.
     """
     tally = Tally()
-    began = max((move.at for move in slots.moves if _begins(move, slot)), default=slot.since)
-    for event in comparisons(store, began):
+    for event in comparisons(store, trial_began(slots, slot)):
         if isinstance(event, Compared):
             if event.bundle != slot.sha256:
                 continue
             opinion = Opinion(decision=event.decision, code=event.code, score=None, took_ns=event.took_ns)
             tally = tally.after(event.own, opinion)
-            if event.decision is not None:
-                pairs.judged(event.part, event.own, event.decision)
+            pairs.judged(event.part, event.own, opinion.verdict)
         elif (pair := pairs.found(event.part)) is not None:
             tally = tally.with_truth(*pair, defective=event.truth == "reject")
     return replace(tally, vitals=Vitals())
+
+
+def trial_began(slots: Slots, slot: Slot) -> int:
+    """Return when the bundle on trial came into the shadow (Unix ms); ``since`` tells of its present stage alone."""
+    return max((move.at for move in slots.moves if _begins(move, slot)), default=slot.since)
 
 
 def _begins(move: Move, slot: Slot) -> bool:
