@@ -21,6 +21,8 @@ from edge.core.paired_evidence import (
 )
 from edge.core.types import Decision
 from tests.support.roll_outs import counts_of, promoted_at, stopped_at
+from tests.support.simulated_lines import Line
+from tests.support.simulated_lines import stops as stops_of
 
 Pair = tuple[Decision, Decision, bool | None]
 
@@ -253,3 +255,14 @@ def test_a_candidate_five_points_worse_is_stopped_within_the_forecast(alone: flo
 def test_a_candidate_worse_by_the_margin_is_hardly_ever_recommended(alone: float) -> None:
     at = promoted_at(RULE.margin, alone, rule=RULE, parts=600, runs=1_000, seed=1)
     assert np.mean(at <= 600) <= RULE.promotion_alpha
+
+
+def test_on_a_line_that_knows_nothing_of_bets_an_equal_candidate_is_hardly_ever_stopped() -> None:
+    found = stops_of(Line(), rule=RULE, parts=1_500, runs=RUNS // 2, seed=1)
+    assert found.ever.mean() <= RULE.alpha
+    assert 0.02 < found.alone_share < 0.04
+
+
+@pytest.mark.parametrize("line", [Line(copies=20), Line(known=1.0, late=1_000), Line(known=1.0, rework=True)])
+def test_what_the_page_says_breaks_the_promise_breaks_it(line: Line) -> None:
+    assert stops_of(line, rule=RULE, parts=3_000, runs=100, seed=1).ever.mean() > 0.2
