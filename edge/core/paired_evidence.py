@@ -14,6 +14,7 @@ evidence is about that mark.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, Final
@@ -75,6 +76,11 @@ class PairTable:
     def __post_init__(self) -> None:
         if len(self.cells) != _CELLS or any(type(cell) is not int or cell < 0 for cell in self.cells):
             raise ValueError(f"a table of verdict pairs has {_CELLS} counts of at least 0, not {self.cells}")
+
+    @classmethod
+    def of(cls, counts: Mapping[tuple[Decision, Decision], int]) -> "PairTable":
+        """Return the table of pairs counted elsewhere, incumbent's verdict first."""
+        return cls(cells=tuple(counts.get((own, other), 0) for own in Decision for other in Decision))
 
     @property
     def total(self) -> int:

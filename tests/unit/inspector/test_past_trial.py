@@ -1,16 +1,20 @@
 """What the record says of a trial, read back."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from edge.core.events import Compared, Event, Truth
 from edge.core.slots import By, Slot, Slots, Stage, canary, shadow
-from edge.core.trial import Tally
+from edge.core.trial import Opinion, Tally
 from edge.core.types import Decision
 from edge.inspector.service.pairs import Pairs
 from edge.inspector.service.past import past_trial, trial_began
-from tests.support.ledgers import START_MS, instant, key, write
+from edge.ledger import LedgerCorruptError
+from tests.support.ledgers import START_MS, instant, key, tampering, write
 
 ACCEPT, REJECT, CANNOT = Decision.ACCEPT, Decision.REJECT, Decision.CANNOT_JUDGE
 SHA = "ab" * 32
@@ -70,6 +74,36 @@ def test_a_truth_speaks_of_the_last_pair_of_its_name(tmp_path: Path) -> None:
     seen: list[Event] = [compared(1, REJECT, ACCEPT, "A"), compared(2, ACCEPT, ACCEPT, "A"), truth("A", "accept", 10)]
     evidence = tally_of(tmp_path, seen).evidence
     assert evidence.good.transitions()["accept->accept"] == evidence.good.total == 1
+
+
+def test_what_another_bundle_said_does_not_count(tmp_path: Path) -> None:
+    other = replace(compared(1, ACCEPT, REJECT), bundle="cd" * 32)
+    tally = tally_of(tmp_path, [other, compared(2, REJECT, REJECT), truth("P1", "accept", 10)])
+    assert (tally.evidence.judged.total, tally.evidence.good.total) == (1, 0)
+
+
+def test_an_event_that_was_tampered_with_is_told(tmp_path: Path) -> None:
+    write(tmp_path, [compared(1, ACCEPT, REJECT)])
+    with tampering(tmp_path) as connection:
+        connection.execute("UPDATE events SET body = replace(body, '\"own\":1', '\"own\":9') WHERE kind = 'compared'")
+    with pytest.raises(LedgerCorruptError, match="ledger verify"):
+        past_trial(tmp_path, *on_trial(), Pairs())
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from(Decision), st.none() | st.sampled_from(Decision), st.booleans()), max_size=12)
+)
+def test_what_is_read_back_is_what_was_counted(
+    tmp_path_factory: pytest.TempPathFactory, seen: list[tuple[Decision, Decision | None, bool]]
+) -> None:
+    tally, told = Tally(), list[Event]()
+    for trig, (own, other, bad) in enumerate(seen, start=1):
+        opinion = Opinion(decision=other, code=0, score=None, took_ns=1)
+        tally = tally.after(own, opinion).with_truth(own, opinion.verdict, defective=bad)
+        told += [compared(trig, own, other), truth(f"P{trig}", "reject" if bad else "accept", trig)]
+    found = tally_of(tmp_path_factory.mktemp("store"), told)
+    assert (found.evidence, found.silent) == (tally.evidence, tally.silent)
 
 
 def test_a_pair_is_forgotten_where_its_name_comes_again() -> None:
