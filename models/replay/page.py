@@ -31,7 +31,7 @@ _SELECTED: Final = (
     "overkill and abstentions it is the other way round."
 )
 _FOLDER: Final = (
-    "How the parts of this folder were chosen is not known here. Pictures that a station kept (linegate buffer export) "
+    "How the parts of this folder were chosen is not known here. Pictures that a station kept in its spool "
     "are no random sample of its parts: then no rate of this page is a rate of the line, and the comparison leans "
     "against the candidate in escapes, and for it in overkill and abstentions."
 )
