@@ -167,6 +167,12 @@ def test_an_incumbent_is_judged_on_the_same_pictures(shift: RecordedShift, bundl
     assert told(DAY, "--store", shift.store, "--bundle", other, "--incumbent", bundle, code=3)["worse"]
 
 
+def test_a_bundle_beside_itself_is_no_evidence_for_a_publication(shift: RecordedShift, bundle: Path) -> None:
+    found = told(DAY, "--store", shift.write(), "--bundle", bundle, "--incumbent", bundle)
+    assert (found["worse"], found["releasable"]) == (False, False)
+    assert found["reason"] == "candidate and incumbent are one and the same: nothing was compared"
+
+
 def test_a_recipe_judges_its_own_parts_and_may_be_tried_with_another_bundle(
     shift: RecordedShift, bundle: Path, tmp_path: Path
 ) -> None:

@@ -30,6 +30,7 @@ from edge.inspector.service.starting import AUTOMATIC, mark_running
 from edge.inspector.service.workshop import TRIAL_NICE, Parts, Workshop, by, with_product
 from edge.inspector.trial.candidate import CandidateError
 from edge.inspector.trial.running import SILENT, Asked, Trial, compared
+from edge.ledger import LedgerError
 from edge.ledger.comparisons import last_revision
 
 HEARTBEAT_S: Final = 0.6
@@ -278,7 +279,12 @@ class ModelService:
         slot = self.slots.on_trial
         if slot is None:
             return
-        trial = self._new_trial(slot, past_trial(self._parts.config.store.path, self.slots, slot, self._pairs))
+        try:
+            tally = past_trial(self._parts.config.store.path, self.slots, slot, self._pairs)
+        except LedgerError as error:
+            self._fell(self._new_trial(slot), f"what it said so far cannot be read: {error}")
+            return
+        trial = self._new_trial(slot, tally)
         try:
             trial.open()
         except CandidateError as error:

@@ -14,6 +14,7 @@ from deploy.slots.store import SlotStore, read_slots
 from edge.core import wire
 from edge.core.codes import Code
 from edge.core.slots import By, Stage, is_canary_part, shadow
+from edge.core.trial import Tally
 from edge.core.types import Decision
 from edge.inspector import daemon as daemon_module
 from edge.inspector.daemon import HangError
@@ -21,6 +22,7 @@ from edge.inspector.operating import State
 from edge.inspector.selftest import SelfTest
 from edge.inspector.service import service as service_module
 from edge.inspector.trial.protocol import Ready
+from edge.ledger import LedgerCorruptError
 from tests.support.candidates import ACCEPTS, NOTHING, REJECTS, Candidates, StandInCandidate, bring, crash, dawdle
 from tests.support.stations import SESSION, RunningStation, StandInJudge, pictures
 from tests.support.waiting import wait_until
@@ -265,6 +267,22 @@ def test_what_is_found_while_a_trial_comes_up_again_weighs_too(tmp_path: Path) -
         going_on.set()
         wait_until(lambda: stage_of(station, "toy-3") == "withdrawn", what="the candidate to be taken back")
         assert "worse in escape" in reason_of(station, "toy-3")
+
+
+def test_a_trial_whose_record_cannot_be_read_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else its share of the parts would not be accepted for ever."""
+    bring(tmp_path)
+    with running(tmp_path) as station:
+        on_trial(station, "toy-3", share=1.0)
+
+    def unreadable(*_: object) -> Tally:
+        raise LedgerCorruptError("ledger.db: damaged")
+
+    monkeypatch.setattr(service_module, "past_trial", unreadable)
+    with running(tmp_path) as station:
+        wait_until(lambda: stage_of(station, "toy-3") == "withdrawn", what="the candidate to be taken back")
+        assert "what it said so far cannot be read: ledger.db: damaged" in reason_of(station, "toy-3")
+        assert station.inspect(1).dec is Decision.ACCEPT
 
 
 def test_evidence_on_record_stops_a_candidate_at_the_next_start(tmp_path: Path) -> None:
