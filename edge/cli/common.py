@@ -45,6 +45,16 @@ BundleOption = Annotated[Path, typer.Option("--bundle", metavar="FILE", help="Th
 CommissionedOption = Annotated[
     Path | None, typer.Option("--commissioned", metavar="FILE", help="The view's commissioned file, if it has one.")
 ]
+CatalogueOption = Annotated[
+    Path | None, typer.Option("--catalogue", metavar="FILE", help="The view's catalogue, if it has one.")
+]
+IncumbentCommissionedOption = Annotated[
+    Path | None,
+    typer.Option("--incumbent-commissioned", metavar="FILE", help="The incumbent's commissioned file, if any."),
+]
+ReportOption = Annotated[
+    Path | None, typer.Option("--report", metavar="DIR", help="Write report.html and metrics.json there.")
+]
 
 
 def _region(text: str) -> Roi:

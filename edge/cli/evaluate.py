@@ -12,9 +12,12 @@ import typer
 from deploy.active import active_bundle
 from edge.cli.common import (
     DEFAULT_CONFIG,
+    CatalogueOption,
     CommissionedOption,
     Exit,
+    IncumbentCommissionedOption,
     JsonOption,
+    ReportOption,
     RoiOption,
     explained,
     fail,
@@ -42,9 +45,7 @@ def evaluate(
         Path | None, typer.Option("--bundle", metavar="FILE", help="The bundle, NAME-VERSION.lgb; or --recipe.")
     ] = None,
     commissioned: CommissionedOption = None,
-    catalogue: Annotated[
-        Path | None, typer.Option("--catalogue", metavar="FILE", help="The view's catalogue, if it has one.")
-    ] = None,
+    catalogue: CatalogueOption = None,
     roi: RoiOption = None,
     recipe: Annotated[
         int | None, typer.Option("--recipe", metavar="ID", help="Judge as this recipe of the configuration does.")
@@ -57,17 +58,12 @@ def evaluate(
     ] = None,
     group: Annotated[str | None, typer.Option("--group", help="The field that names an image's group.")] = None,
     json: JsonOption = False,
-    report: Annotated[
-        Path | None, typer.Option("--report", metavar="DIR", help="Write report.html and metrics.json there.")
-    ] = None,
+    report: ReportOption = None,
     incumbent: Annotated[
         Path | None,
         typer.Option("--incumbent", metavar="FILE", help="The bundle it would replace; exit 3 where it may be worse."),
     ] = None,
-    incumbent_commissioned: Annotated[
-        Path | None,
-        typer.Option("--incumbent-commissioned", metavar="FILE", help="The incumbent's commissioned file, if any."),
-    ] = None,
+    incumbent_commissioned: IncumbentCommissionedOption = None,
     people: Annotated[
         Path | None, typer.Option("--people", metavar="FILE", help="People's verdicts, CSV: file, person, verdict.")
     ] = None,

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from edge.cli.common import BundleOption, CommissionedOption, JsonOption, RoiOption, explained
+from edge.cli.common import BundleOption, CatalogueOption, CommissionedOption, JsonOption, RoiOption, explained
 from edge.cli.progress import counted_in
 from edge.inspector.detectability import StudyRequest, study_detectability
 from edge.inspector.views import Shelf, trial_view
@@ -25,9 +25,7 @@ def pod(
     bundle: BundleOption,
     data: Annotated[Path, typer.Option("--data", metavar="DIR", help="A COCO folder; its good pictures are drawn on.")],
     commissioned: CommissionedOption = None,
-    catalogue: Annotated[
-        Path | None, typer.Option("--catalogue", metavar="FILE", help="The view's catalogue, if it has one.")
-    ] = None,
+    catalogue: CatalogueOption = None,
     roi: RoiOption = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Where report and figures go.")] = None,
     only: Annotated[

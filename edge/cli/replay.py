@@ -11,9 +11,12 @@ import typer
 from deploy.active import active_bundle
 from edge.cli.common import (
     DEFAULT_CONFIG,
+    CatalogueOption,
     CommissionedOption,
     Exit,
+    IncumbentCommissionedOption,
     JsonOption,
+    ReportOption,
     RoiOption,
     explained,
     fail,
@@ -49,9 +52,7 @@ def replay(
         Path | None, typer.Option("--bundle", metavar="FILE", help="The candidate, NAME-VERSION.lgb.")
     ] = None,
     commissioned: CommissionedOption = None,
-    catalogue: Annotated[
-        Path | None, typer.Option("--catalogue", metavar="FILE", help="The view's catalogue, if it has one.")
-    ] = None,
+    catalogue: CatalogueOption = None,
     roi: RoiOption = None,
     recipe: Annotated[
         int | None, typer.Option("--recipe", metavar="ID", help="Judge the parts of this recipe as its views do.")
@@ -76,10 +77,7 @@ def replay(
         Path | None,
         typer.Option("--incumbent", metavar="FILE", help="Compare with this bundle, not with what was recorded."),
     ] = None,
-    incumbent_commissioned: Annotated[
-        Path | None,
-        typer.Option("--incumbent-commissioned", metavar="FILE", help="The incumbent's commissioned file, if any."),
-    ] = None,
+    incumbent_commissioned: IncumbentCommissionedOption = None,
     accept_below: Annotated[
         float | None, typer.Option("--accept-below", min=0.0, max=1.0, help="Try this limit, also a laxer one.")
     ] = None,
@@ -87,9 +85,7 @@ def replay(
         float | None, typer.Option("--reject-above", min=0.0, max=1.0, help="Try this limit, also a laxer one.")
     ] = None,
     json: JsonOption = False,
-    report: Annotated[
-        Path | None, typer.Option("--report", metavar="DIR", help="Write report.html and metrics.json there.")
-    ] = None,
+    report: ReportOption = None,
 ) -> None:
     """Judge recorded parts once more by another bundle or other limits, and tell which verdicts differ.
 
@@ -208,6 +204,8 @@ def _print(replayed: Replay, report: Path | None) -> None:
             f"{one.error.value:>28}: candidate alone {counts.first_only}, incumbent alone {counts.second_only}, "
             f"both {counts.both}, of {counts.total} {one.error.kind}{chance}"
         )
+    if outcome.balance.leaning:
+        typer.echo(outcome.balance.leaning)
     typer.echo(f"{'releasable':>28}: {'yes' if outcome.releasable else 'no'}: {outcome.reason}")
     differing = most_telling(replayed.parts)
     for part in differing[:LISTED]:
@@ -237,7 +235,8 @@ def _print_left_out(replayed: Replay) -> None:
     if known:
         typer.echo(f"{known:>8} not compared: the candidate was made with their pictures")
     if others:
-        typer.echo(f"{others:>8} not compared: the recorded verdict was not the model's (a deadline, the camera)")
+        why = "the recorded verdict was not the model's (a deadline, the camera, a canary)"
+        typer.echo(f"{others:>8} not compared: {why}")
 
 
 def _line(part: ReplayedPart) -> str:

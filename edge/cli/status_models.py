@@ -13,7 +13,7 @@ from edge.core.paired_evidence import ErrorKind, EvidenceRule, balance_as_json, 
 from edge.core.slots import Stage
 from edge.core.trial import Tally
 from edge.inspector.service.pairs import Pairs
-from edge.inspector.service.past import past_trial
+from edge.inspector.service.past import past_trial, trial_began
 from edge.inspector.service.starting import AUTOMATIC
 from edge.ledger import LedgerError
 
@@ -37,6 +37,7 @@ def model_fields(config: Config) -> dict[str, Any]:
             tally = past_trial(store, slots, slot, Pairs())
             rule = EvidenceRule(alpha=config.models.alpha)
             balance = weigh(tally.evidence, rule)
+            began = trial_began(slots, slot)
             found["trial"] = {
                 "bundle": slot.label,
                 "stage": slot.stage.value,
@@ -44,7 +45,7 @@ def model_fields(config: Config) -> dict[str, Any]:
                 "since": slot.since,
                 "told": tally.told(),
                 "balance": balance_as_json(balance),
-                "forecast": {kind.value: _forecast(tally, kind, slot.since, rule) for kind in LABELLED},
+                "forecast": {kind.value: _forecast(tally, kind, began, rule) for kind in LABELLED},
             }
         last = slots.moves[-1] if slots.moves else None
         for move in reversed(slots.moves):
@@ -66,6 +67,8 @@ def model_lines(found: dict[str, Any]) -> Iterator[str]:
         share = f" for {trial['share']:.1%} of the parts" if trial["share"] else ""
         yield f"on trial: {trial['bundle']}, {trial['stage']}{share} since {_local(trial['since'])}: {trial['told']}"
         yield f"  evidence: {trial['balance']['advice']}: {trial['balance']['reason']}"
+        if (leans := trial["balance"]["leaning"]) and leans not in trial["balance"]["reason"]:
+            yield f"  {leans}"
         for kind, words in trial["forecast"].items():
             yield f"  a candidate worse in {kind} would be found: {words}"
     if gone := found["taken_back"]:

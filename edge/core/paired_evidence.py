@@ -7,9 +7,10 @@ Grünwald, "Generic E-variables for exact sequential k-sample tests that allow f
 Statistical Planning and Inference 230 (2024), 106116. Rates may drift, as long as at each part, given all before it,
 the candidate alone is no likelier to err than the incumbent alone.
 
-What it takes for granted: a part's truth was sought without regard to which of the two judged it how. Truths of
-rejected parts alone do not show the escapes of the incumbent, and speak against the candidate. And parts are not copies
-of each other: on fifty parts with one tool mark the evidence is about that mark.
+What it takes for granted: a part's truth was sought, and came as soon, without regard to which of the two judged it
+how. Truths of rejected parts alone do not show the escapes of the incumbent, and speak against the candidate; where
+that shows, :func:`leaning` says so. And parts are not copies of each other: on fifty parts with one tool mark the
+evidence is about that mark.
 """
 
 import math
@@ -20,8 +21,11 @@ from typing import Any, Final
 
 from edge.core.betting import e_value, log_wealth, rate_interval, threshold
 from edge.core.paired import PairedCounts
-from edge.core.statistics import Interval
+from edge.core.statistics import Interval, clopper_pearson
 from edge.core.types import Decision
+
+_LEANING: Final = 0.99
+"""Confidence of the two intervals that must not meet before truths are said to lean."""
 
 _SIDES: Final = len(Decision)
 _CELLS: Final = _SIDES * _SIDES
@@ -72,6 +76,11 @@ class PairTable:
     def __post_init__(self) -> None:
         if len(self.cells) != _CELLS or any(type(cell) is not int or cell < 0 for cell in self.cells):
             raise ValueError(f"a table of verdict pairs has {_CELLS} counts of at least 0, not {self.cells}")
+
+    @classmethod
+    def of(cls, counts: Mapping[tuple[Decision, Decision], int]) -> "PairTable":
+        """Return the table of pairs counted elsewhere, incumbent's verdict first."""
+        return cls(cells=tuple(counts.get((own, other), 0) for own in Decision for other in Decision))
 
     @property
     def total(self) -> int:
@@ -229,7 +238,10 @@ class Weighed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Balance:
-    """The evidence under a rule. ``disagreement`` is the share of parts with differing verdicts, at any time 95 %."""
+    """The evidence under a rule.
+
+    ``disagreement`` is the share of parts with differing verdicts, at any time 95 %; ``leaning`` as the function says.
+    """
 
     rule: EvidenceRule
     weighed: tuple[Weighed, ...]
@@ -238,6 +250,7 @@ class Balance:
     disagreement: Interval
     advice: Advice
     reason: str
+    leaning: str
 
 
 def log_against(counts: PairedCounts) -> float:
@@ -264,8 +277,10 @@ def weigh(evidence: PairedEvidence, rule: EvidenceRule) -> Balance:
     weighed = tuple(_weighed(evidence, error, rule) for error in ErrorKind)
     worse = [one for one in weighed if one.worse and one.error.stops]
     open_ones = [one for one in weighed if not one.not_worse]
+    leans = leaning(evidence)
     if worse:
-        advice, reason = Advice.STOP, "; ".join(_worse_in_words(one) for one in worse)
+        told = [_worse_in_words(one) for one in worse]
+        advice, reason = Advice.STOP, "; ".join([*told, leans] if leans else told)
     elif open_ones:
         advice, reason = Advice.WAIT, "; ".join(_open_in_words(one, rule) for one in open_ones)
     else:
@@ -280,40 +295,29 @@ def weigh(evidence: PairedEvidence, rule: EvidenceRule) -> Balance:
         disagreement=rate_interval(judged.differing, judged.total),
         advice=advice,
         reason=reason,
+        leaning=leans,
     )
 
 
-def evidence_as_json(evidence: PairedEvidence) -> dict[str, Any]:
-    """Return the evidence as values of JSON; :func:`evidence_of_json` brings it back."""
-    return {
-        "judged": list(evidence.judged.cells),
-        "defective": list(evidence.defective.cells),
-        "good": list(evidence.good.cells),
-        "escape_peak": evidence.escape_peak,
-        "overkill_peak": evidence.overkill_peak,
-    }
+def stops(evidence: PairedEvidence, rule: EvidenceRule) -> bool:
+    """Return whether :func:`weigh` advises to stop: quick enough to be asked with every truth."""
+    return any(evidence.log_peak(error) >= rule.log_stop for error in ErrorKind if error.stops)
 
 
-def evidence_of_json(value: Mapping[str, Any]) -> PairedEvidence:
-    """Return the evidence of :func:`evidence_as_json`.
+def leaning(evidence: PairedEvidence) -> str:
+    """Return how truths were sought with regard to who accepted the part, in words; empty where that does not show.
 
-    Raises:
-        ValueError: A key is missing or strange, or a value is none that evidence has.
+    Of the parts that one of the two alone accepted, as large a share should have a truth whichever of them it was.
     """
-    tables, peaks = ("judged", "defective", "good"), ("escape_peak", "overkill_peak")
-    if set(value) != {*tables, *peaks}:
-        raise ValueError(f"evidence has the keys {', '.join((*tables, *peaks))}, not {', '.join(map(str, value))}")
-    if not all(isinstance(value[name], list) for name in tables):
-        raise ValueError("each table of the evidence is a list of counts")
-    if not all(type(value[name]) in {int, float} for name in peaks):
-        raise ValueError("each peak of the evidence is a number")
-    judged, defective, good = (PairTable(cells=tuple(value[name])) for name in tables)
-    return PairedEvidence(
-        judged=judged,
-        defective=defective,
-        good=good,
-        escape_peak=float(value["escape_peak"]),
-        overkill_peak=float(value["overkill_peak"]),
+    candidate, incumbent = (_known(evidence, by_candidate=one) for one in (True, False))
+    one, other = clopper_pearson(*candidate, _LEANING), clopper_pearson(*incumbent, _LEANING)
+    if one is None or other is None or max(one[0], other[0]) <= min(one[1], other[1]):
+        return ""
+    escapes, overkill = ("against", "for") if one[0] > other[0] else ("for", "against")
+    return (
+        f"truths lean: known of {candidate[0]} of {candidate[1]} parts that the candidate alone accepted, and of "
+        f"{incumbent[0]} of {incumbent[1]} that the incumbent alone accepted, so that escapes speak {escapes} the "
+        f"candidate and overkill {overkill} it more than they should"
     )
 
 
@@ -329,7 +333,20 @@ def balance_as_json(balance: Balance) -> dict[str, Any]:
         "differing": balance.differing,
         "disagreement95": list(balance.disagreement),
         "errors": {one.error.value: _weighed_as_json(one) for one in balance.weighed},
+        "leaning": balance.leaning,
     }
+
+
+def _known(evidence: PairedEvidence, *, by_candidate: bool) -> tuple[int, int]:
+    """Return of how many parts that one of the two alone accepted the truth is known, and how many there are."""
+    judged, defective, good = (
+        table.paired(Decision.ACCEPT) for table in (evidence.judged, evidence.defective, evidence.good)
+    )
+    if by_candidate:
+        known, total = defective.first_only + good.first_only, judged.first_only
+    else:
+        known, total = defective.second_only + good.second_only, judged.second_only
+    return known, max(known, total)  # a truth may come a moment before its pair is counted
 
 
 def _weighed(evidence: PairedEvidence, error: ErrorKind, rule: EvidenceRule) -> Weighed:

@@ -6,13 +6,11 @@ before it. A run of bad parts is outside the band while it lasts, and counts as 
 """
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Any, Final
+from typing import Final
 
 from edge.core.betting import log_wealth, threshold
-from edge.core.statistics import clopper_pearson
 
 _ENDS: Final = 2
 
@@ -93,27 +91,6 @@ class RateWatch:
         return replace(after, side=_side(after, rule)) if inside else after
 
 
-def band_around(hits: int, parts: int, *, tolerance: float, confidence: float = 0.99) -> RateBand:
-    """Return the band around a measured rate: its exact interval, widened by ``tolerance`` on both sides.
-
-    Args:
-        hits: How many parts of the baseline had it.
-        parts: The baseline's parts; without any the band is 0 to 1, which never alarms.
-        tolerance: What change is nobody's concern, as a share of all parts (0-1).
-        confidence: Of the baseline's interval (Clopper and Pearson).
-
-    Raises:
-        ValueError: As :func:`clopper_pearson`, or the tolerance is not 0 to 1.
-    """
-    if not 0.0 <= tolerance <= 1.0:
-        raise ValueError(f"the tolerance must lie between 0 and 1, not {tolerance}")
-    interval = clopper_pearson(hits, parts, confidence)
-    if interval is None:
-        return RateBand(low=0.0, high=1.0)
-    low, high = interval
-    return RateBand(low=max(0.0, low - tolerance), high=min(1.0, high + tolerance))
-
-
 def log_above(parts: int, hits: int, rate: float) -> float:
     """Return the logarithm of the e-value against "the rate is at most this"; -inf where nothing can be above."""
     if rate >= 1.0:
@@ -126,24 +103,6 @@ def log_above(parts: int, hits: int, rate: float) -> float:
 def log_below(parts: int, hits: int, rate: float) -> float:
     """Return the logarithm of the e-value against "the rate is at least this"; -inf where nothing can be below."""
     return log_above(parts, parts - hits, 1.0 - rate)
-
-
-def watch_as_json(watch: RateWatch) -> dict[str, Any]:
-    """Return the watch as values of JSON; :func:`watch_of_json` brings it back."""
-    return {"parts": watch.parts, "hits": watch.hits, "side": watch.side.value}
-
-
-def watch_of_json(value: Mapping[str, Any]) -> RateWatch:
-    """Return the watch of :func:`watch_as_json`.
-
-    Raises:
-        ValueError: A key is missing or strange, or a value is none that a watch has.
-    """
-    if set(value) != {"parts", "hits", "side"}:
-        raise ValueError(f"a watch has the keys parts, hits, side, not {', '.join(map(str, value))}")
-    if type(value["parts"]) is not int or type(value["hits"]) is not int:
-        raise ValueError("parts and hits of a watch are whole numbers")
-    return RateWatch(parts=value["parts"], hits=value["hits"], side=Side(value["side"]))
 
 
 def _side(watch: RateWatch, rule: BandRule) -> Side:

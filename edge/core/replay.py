@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Final, Literal, TypeVar
 
 from edge.core.codes import REJECT_BASE, Code
-from edge.core.paired import mcnemar_worse
+from edge.core.paired import difference_upper, mcnemar_worse
 from edge.core.paired_evidence import (
     Balance,
     ErrorKind,
@@ -181,8 +181,10 @@ def weigh_replay(parts: Iterable[ReplayedPart], rule: EvidenceRule, *, objection
     else:
         good = evidence.good.total
         judged = evidence.judged.total
+        more = max(0.0, difference_upper(evidence.counts(ErrorKind.ESCAPE)) or 0.0)
         reason = (
-            f"not shown to be worse in escapes on {labelled} defective parts, in overkill on {good} good ones, in "
+            f"not shown to be worse in escapes on {labelled} defective parts (of such parts it may let up to "
+            f"{100.0 * more:.2g} in a hundred more pass, 95 % confidence), in overkill on {good} good ones, in "
             f"abstentions on {judged}"
         )
     return Outcome(

@@ -30,6 +30,11 @@ class Opinion:
     score: float | None
     took_ns: int
 
+    @property
+    def verdict(self) -> Decision:
+        """What would have become of the part: without a usable answer it cannot be judged."""
+        return self.decision or Decision.CANNOT_JUDGE
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vitals:
@@ -53,8 +58,8 @@ class Vitals:
 class Tally:
     """How a candidate does beside the incumbent on the same parts.
 
-    ``evidence`` holds the pairs of verdicts; ``silent`` counts parts to which the candidate gave no usable answer,
-    ``skipped`` those that it was not shown, because too many waited.
+    ``evidence`` holds the pairs of verdicts; ``silent`` counts parts to which the candidate gave no usable answer, and
+    which it therefore could not judge, ``skipped`` those that it was not shown, because too many waited.
     """
 
     evidence: PairedEvidence = field(default_factory=PairedEvidence)
@@ -64,10 +69,13 @@ class Tally:
 
     def after(self, own: Decision, opinion: Opinion) -> "Tally":
         """Return the tally after one more part."""
-        vitals = self.vitals.after(usable=opinion.decision is not None, took_ns=opinion.took_ns)
-        if opinion.decision is None:
-            return replace(self, silent=self.silent + 1, vitals=vitals)
-        return replace(self, evidence=self.evidence.with_verdicts(own, opinion.decision), vitals=vitals)
+        usable = opinion.decision is not None
+        return replace(
+            self,
+            evidence=self.evidence.with_verdicts(own, opinion.verdict),
+            silent=self.silent + (not usable),
+            vitals=self.vitals.after(usable=usable, took_ns=opinion.took_ns),
+        )
 
     def with_truth(self, own: Decision, other: Decision, *, defective: bool) -> "Tally":
         """Return the tally after the truth came of a part that was counted."""

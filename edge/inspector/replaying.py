@@ -28,6 +28,8 @@ OTHER_LIMITS: Final = (
     "judged with limits that neither bundle nor recipe has: a trial, no evidence for the bundle as it is"
 )
 
+ALIKE: Final = "candidate and incumbent are one and the same: nothing was compared"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplayRequest:
@@ -60,16 +62,18 @@ def replay_shift(request: ReplayRequest, progress: Progress) -> Replay:
     judged = (_replayed(part, request, known) for part in request.shift.parts)
     parts = tuple(progress(judged, len(request.shift.parts), "replaying"))
     bundles = {view.bundle.sha256: view.bundle.label for view in request.views}
+    views, incumbent = (tuple(map(described_view, one)) for one in (request.views, request.incumbent))
+    objection = OTHER_LIMITS if request.other_limits else ALIKE if views == incumbent else ""
     return Replay(
         source=request.source,
         period=request.period,
         label=", ".join(bundles.values()),
         bundle=next(iter(bundles)) if len(bundles) == 1 else None,
-        views=tuple(described_view(view) for view in request.views),
-        incumbent=tuple(described_view(view) for view in request.incumbent),
+        views=views,
+        incumbent=incumbent,
         other_limits=request.other_limits,
         parts=parts,
-        outcome=weigh_replay(parts, request.rule, objection=OTHER_LIMITS if request.other_limits else ""),
+        outcome=weigh_replay(parts, request.rule, objection=objection),
         missing=request.shift.missing,
         missing_defective=request.shift.missing_defective,
         other_recipes=request.shift.other_recipes,
@@ -182,9 +186,12 @@ class _Judged:
 
 
 def _judged(files: Sequence[Path], cameras: Sequence[str], views: Sequence[LoadedView]) -> _Judged:
-    """Judge a part as the line does: every view by its own picture, the worst of them decides."""
+    """Judge a part as the line does: every view by its own picture, the worst of them decides.
+
+    Of a recipe with several views a part without one of them is no accept; a single one judges all that there is.
+    """
     judgements = [_judgement(file, camera, views) for file, camera in zip(files, cameras, strict=True)]
-    verdict = judge_part(judgements, cameras)
+    verdict = judge_part(judgements, cameras if len(views) == 1 else [view.camera for view in views])
     return _Judged(
         said=Said(decision=verdict.decision, code=verdict.code, score=verdict.score),
         boxes=tuple(one.boxes for one in judgements),

@@ -4,33 +4,60 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, NamedTuple
 
-from edge.core.events import Compared, ModelMoved, Truth
+from edge.core.events import ModelMoved
+from edge.core.types import Decision
 from edge.ledger.archives import archived_until
 from edge.ledger.codec import CodecError, Row, decode
 from edge.ledger.errors import LedgerCorruptError, explain
 from edge.ledger.schema import FILE_NAME, connect_reader
 
 _COMPARED: Final = (
-    "SELECT kind, utc_ms, mono_ns, epoch, session, trig, seq, body FROM events "
-    "WHERE kind IN ('compared', 'truth') AND utc_ms >= ? ORDER BY id"
+    "SELECT id, kind, body ->> 'part', body ->> 'own', body ->> 'decision', body ->> 'truth' FROM events "
+    "WHERE kind IN ('compared', 'truth') AND utc_ms >= ? AND id > ? AND (kind = 'truth' OR body ->> 'bundle' = ?) "
+    "ORDER BY id LIMIT ?"
 )
 _MOVED: Final = (
     "SELECT kind, utc_ms, mono_ns, epoch, session, trig, seq, body FROM events "
     "WHERE kind = 'model_moved' ORDER BY id DESC LIMIT 1"
 )
+PAGE: Final = 2_000
+"""Events that are read at once: a trial of some days has a million, and the station needs its memory."""
 
 
-def comparisons(directory: Path, since_utc_ms: int) -> Iterator[Compared | Truth]:
-    """Yield the comparisons and truths since a moment, in the order of the record; what is archived is not read.
+class Judged(NamedTuple):
+    """A part that both judged; ``decision`` is None where the candidate gave no usable answer."""
+
+    part: str
+    own: Decision
+    decision: Decision | None
+
+
+class Found(NamedTuple):
+    """What was found of a part later."""
+
+    part: str
+    defective: bool
+
+
+def comparisons(directory: Path, bundle: str, since_utc_ms: int) -> Iterator[Judged | Found]:
+    """Yield what a bundle (its SHA-256) on trial said, and all truths, since a moment, in the order of the record.
+
+    What is archived is not read. Of an event only what is asked for is looked at, so that a million take seconds.
 
     Raises:
         LedgerError: there is no ledger, or it cannot be read.
     """
-    for event in _events(directory, _COMPARED, (since_utc_ms,)):
-        if isinstance(event, Compared | Truth):
-            yield event
+    path, after = directory / FILE_NAME, 0
+    with closing(connect_reader(path)) as connection:
+        # Each page is a transaction of its own: a longer one would hold up the writer's checkpoints.
+        while rows := _rows(connection, path, _COMPARED, (since_utc_ms, after, bundle, PAGE)):
+            try:
+                yield from map(_read, rows)
+            except ValueError as error:
+                raise _damaged(path, error) from error
+            after = rows[-1][0]
 
 
 def last_revision(directory: Path) -> int | None:
@@ -39,26 +66,36 @@ def last_revision(directory: Path) -> int | None:
     Raises:
         LedgerError: there is no ledger, or it cannot be read.
     """
-    for event in _events(directory, _MOVED, ()):
-        if isinstance(event, ModelMoved):
-            return event.revision
     path = directory / FILE_NAME
     with closing(connect_reader(path)) as connection:
+        for row in _rows(connection, path, _MOVED, ()):
+            try:
+                event = decode(Row(*row))
+            except CodecError as error:
+                raise _damaged(path, error) from error
+            if isinstance(event, ModelMoved):
+                return event.revision
         try:
             return None if archived_until(connection) else 0
         except sqlite3.Error as error:
             raise explain(error, path) from error
 
 
-def _events(directory: Path, query: str, values: tuple[int, ...]) -> Iterator[object]:
-    path = directory / FILE_NAME
-    with closing(connect_reader(path)) as connection:
-        try:
-            rows = connection.execute(query, values).fetchall()
-        except sqlite3.Error as error:
-            raise explain(error, path) from error
-    for row in rows:
-        try:
-            yield decode(Row(*row))
-        except CodecError as error:
-            raise LedgerCorruptError(f"{path}: {error}; run linegate ledger verify to see where") from error
+def _read(row: tuple[Any, ...]) -> Judged | Found:
+    _, kind, part, own, decision, truth = row
+    if kind == "truth":
+        return Found(part, truth == "reject")
+    return Judged(part, Decision(own), None if decision is None else Decision(decision))
+
+
+def _rows(
+    connection: sqlite3.Connection, path: Path, query: str, values: tuple[int | str, ...]
+) -> list[tuple[Any, ...]]:
+    try:
+        return connection.execute(query, values).fetchall()
+    except sqlite3.Error as error:
+        raise explain(error, path) from error
+
+
+def _damaged(path: Path, error: Exception) -> LedgerCorruptError:
+    return LedgerCorruptError(f"{path}: {error}; run linegate ledger verify to see where")

@@ -30,6 +30,11 @@ _SELECTED: Final = (
     "escapes of the candidate show on all the rejected parts, escapes of the incumbent on few accepted ones; with "
     "overkill and abstentions it is the other way round."
 )
+_FOLDER: Final = (
+    "How the parts of this folder were chosen is not known here. Pictures that a station kept in its spool "
+    "are no random sample of its parts: then no rate of this page is a rate of the line, and the comparison leans "
+    "against the candidate in escapes, and for it in overkill and abstentions."
+)
 _COMPRESSED: Final = (
     "What was recorded had been judged on the camera's own pixels, the candidate judges the stored JPEG: a score near "
     "a limit may move by that alone. To compare two bundles on equal terms, replay with the incumbent's file as well "
@@ -122,7 +127,7 @@ def _count_cell(count: int, *, differs: bool) -> Html:
 
 def _not_replayed(replay: Replay) -> Html:
     if replay.period is None:
-        return Html("")
+        return paragraph(_FOLDER, "note")
     counted = count_missing(replay.missing)
     rows = [[cell(why.in_words), cell(str(counted[why.value]))] for why in Missing if counted[why.value]]
     pieces = [
@@ -154,8 +159,8 @@ def _evidence(replay: Replay) -> Html:
             paragraph(
                 f"{several(outcome.compared, 'part')} compared"
                 + (
-                    f"; {left_out} left out, whose recorded verdict was not the model's (a deadline, the camera), or "
-                    "which the candidate was made with."
+                    f"; {left_out} left out, whose recorded verdict was not the model's (a deadline, the camera, a "
+                    "canary), or which the candidate was made with."
                     if left_out
                     else "."
                 )
@@ -166,7 +171,8 @@ def _evidence(replay: Replay) -> Html:
             ),
             paragraph(
                 "Only parts on which one of the two errs and the other does not tell which is worse. p is the chance "
-                "of so many errors of the candidate alone if it were not worse; up to 0.05 it counts as worse."
+                "of so many errors of the candidate alone if it were not worse; up to 0.05 it counts as worse. Each "
+                "part counts as a finding of its own: of many with one and the same mark, p promises too much."
                 + (
                     f" Differing verdicts: {share_interval(outcome.balance.disagreement)} of parts like these."
                     if outcome.compared
@@ -174,6 +180,7 @@ def _evidence(replay: Replay) -> Html:
                 ),
                 "note",
             ),
+            paragraph(f"Mind this: {outcome.balance.leaning}.", "note") if outcome.balance.leaning else Html(""),
         ]
     )
 

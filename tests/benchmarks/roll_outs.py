@@ -6,14 +6,16 @@ Prints shares of simulated roll-outs, 10000 of each kind unless told otherwise; 
 
 import argparse
 import sys
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 
-from edge.core.forecasts import labelled_parts_needed, parts_to_promote
-from edge.core.paired_evidence import EvidenceRule
+from edge.core.forecasts import forecast, labelled_parts_needed, parts_to_promote
+from edge.core.paired_evidence import ErrorKind, EvidenceRule, PairedEvidence, PairTable
 from edge.core.rate_bands import BandRule, RateBand
 from tests.support.roll_outs import alarmed_at, ever_outside, promoted_at, stopped_at
+from tests.support.simulated_lines import FIRST, Line, stops
 
 RULE: Final = EvidenceRule()
 WORSE_BY: Final = 0.05
@@ -24,6 +26,22 @@ FOUND_WITH: Final = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2)
 DIFFERENCES: Final = (0.03, 0.05, 0.1, 0.2)
 ALONE: Final = (0.0, 0.01, 0.02, 0.05, 0.1)
 BAND: Final = BandRule(band=RateBand(low=0.0, high=0.1))
+LINE_PARTS: Final = 6_000
+EQUAL_LINES: Final = {
+    "every part by itself, truths of half of them in any order": Line(),
+    "noisier networks": Line(noise=1.0),
+    "2 parts in a row alike": Line(copies=2),
+    "5 parts in a row alike": Line(copies=5),
+    "20 parts in a row alike": Line(copies=20),
+    "truths of the accepted parts come 1000 parts later": Line(known=1.0, late=1_000),
+    "truths of parts that the incumbent did not accept alone": Line(known=1.0, rework=True),
+}
+WORSE_LINES: Final = {
+    "every part by itself": Line(),
+    "noisier networks": Line(noise=1.0),
+    "few escapes": Line(defect=4.0),
+}
+WORSE_PARTS: Final = 30_000
 LOOKS: Final = (10, 20, 50, 100, 200, 500, 1000, 2000)
 
 
@@ -39,6 +57,7 @@ def main() -> int:
     _worse(runs, seed)
     _promoted(runs, seed)
     _rates(runs, seed)
+    _lines(runs, seed)
     return 0
 
 
@@ -94,6 +113,38 @@ def _rates(runs: int, seed: int) -> None:
     for rate in (0.01, 0.1, 0.5):
         share = ever_outside(rate, alpha=0.05, looks=LOOKS, runs=runs, seed=seed)
         _say(f"  rate {rate:5.1%}: {share:.4f} (at most 0.05)")
+
+
+def _lines(runs: int, seed: int) -> None:
+    few = max(1, runs // 5)
+    _say(f"\n{few} simulated lines each, of {LINE_PARTS} parts, an equal candidate: ever stopped")
+    for name, line in EQUAL_LINES.items():
+        found = stops(line, rule=RULE, parts=LINE_PARTS, runs=few, seed=seed)
+        _say(f"  {found.ever.mean():.4f}  {name} (the incumbent alone lets {found.alone_share:.1%} pass)")
+    _say(f"simulated lines, {WORSE_BY:.0%} more escapes: stopped for them within the forecast number of labelled parts")
+    for name, line in WORSE_LINES.items():
+        worse = replace(line, worse_by=WORSE_BY, defective=0.5, known=1.0)
+        found = stops(worse, rule=RULE, parts=WORSE_PARTS, runs=few // 2 or 1, seed=seed)
+        known = labelled_parts_needed(worse_by=WORSE_BY, incumbent_only=found.alone_share, rule=RULE)
+        begun = _forecast(PairedEvidence())
+        after = {int(one): _forecast(_seen(int(one))) for one in np.unique(found.incumbent_alone)}
+        told = np.array([after[int(one)] for one in found.incumbent_alone])
+        _say(
+            f"  {name} (the incumbent alone lets {found.alone_share:.1%} pass): as begun {begun} "
+            f"{np.mean(found.escape_at <= begun):.4f}, after {FIRST} parts {np.median(told):.0f} "
+            f"{np.mean(found.escape_at <= told):.4f}, as it is {known} {np.mean(found.escape_at <= known):.4f}"
+        )
+
+
+def _forecast(evidence: PairedEvidence) -> int:
+    return forecast(evidence, ErrorKind.ESCAPE, per_day=1.0, rule=RULE, worse_by=WORSE_BY).needed
+
+
+def _seen(incumbent_alone: int) -> PairedEvidence:
+    """Return the evidence of the first labelled parts, as far as a forecast asks."""
+    cells = [0] * 9
+    cells[1], cells[4] = incumbent_alone, FIRST - incumbent_alone
+    return PairedEvidence(defective=PairTable(cells=tuple(cells)))
 
 
 def _say(line: str) -> None:

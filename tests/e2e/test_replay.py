@@ -55,7 +55,8 @@ def test_the_same_bundle_says_the_same_and_may_be_released(shift: RecordedShift,
     assert found["bundle"] == read_bundle(bundle).sha256
     assert (found["worse"], found["releasable"]) == (False, True)
     assert found["reason"] == (
-        "not shown to be worse in escapes on 6 defective parts, in overkill on 3 good ones, in abstentions on 12"
+        "not shown to be worse in escapes on 6 defective parts (of such parts it may let up to 31 in a hundred more "
+        "pass, 95 % confidence), in overkill on 3 good ones, in abstentions on 12"
     )
     counts = found["counts"]
     assert (counts["recorded"], counts["replayed"], counts["compared"], counts["differing"]) == (12, 12, 12, 0)
@@ -166,6 +167,12 @@ def test_an_incumbent_is_judged_on_the_same_pictures(shift: RecordedShift, bundl
     assert told(DAY, "--store", shift.store, "--bundle", other, "--incumbent", bundle, code=3)["worse"]
 
 
+def test_a_bundle_beside_itself_is_no_evidence_for_a_publication(shift: RecordedShift, bundle: Path) -> None:
+    found = told(DAY, "--store", shift.write(), "--bundle", bundle, "--incumbent", bundle)
+    assert (found["worse"], found["releasable"]) == (False, False)
+    assert found["reason"] == "candidate and incumbent are one and the same: nothing was compared"
+
+
 def test_a_recipe_judges_its_own_parts_and_may_be_tried_with_another_bundle(
     shift: RecordedShift, bundle: Path, tmp_path: Path
 ) -> None:
@@ -192,6 +199,19 @@ def test_a_recipe_of_another_camera_is_refused(shift: RecordedShift, bundle: Pat
     done = run("replay", DAY, "--store", shift.write(), "--config", config, "--recipe", 2)
     assert done.exit_code == 1
     assert "parts were seen by top, which is not what judges them" in done.stderr
+
+
+def test_a_recipe_accepts_no_part_of_which_a_view_was_never_taken(
+    shift: RecordedShift, bundle: Path, tmp_path: Path
+) -> None:
+    both = shift.add(REJECT, scratched(60), cameras=("top", "side"))
+    views = ", ".join(f'{{ camera = "{camera}", bundle = "{bundle}" }}' for camera in ("top", "side"))
+    config = station_file(tmp_path, recipe_table(views, 2), cameras=("top", "side"))
+    found = told(DAY, "--store", shift.write(), "--config", config, "--recipe", 2)
+    assert found["transitions"]["accept->cannot_judge"] == 3
+    candidate = {one["trig"]: one["candidate"] for one in found["per_part"]}
+    assert candidate[7]["code"] == Code.VIEW_MISSING  # clean, and seen by one of two cameras alone
+    assert candidate[both]["verdict"] == "reject"
 
 
 def test_a_folder_with_truths_is_replayed_beside_an_incumbent(bundle: Path, tmp_path: Path) -> None:

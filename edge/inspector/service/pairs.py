@@ -6,7 +6,7 @@ from typing import Final
 
 from edge.core.types import Decision
 
-KEPT: Final = 20_000
+KEPT: Final = 100_000
 """Parts that are remembered; a truth that comes after so many more finds nothing."""
 
 
@@ -29,6 +29,11 @@ class Pairs:
             self._pairs.move_to_end(part)
             if len(self._pairs) > KEPT:
                 self._pairs.popitem(last=False)
+
+    def forget(self, part: str) -> None:
+        """Forget the pair of a part whose name came again: what is found later is not found of that one."""
+        with self._lock:
+            self._pairs.pop(part, None)
 
     def found(self, part: str) -> tuple[Decision, Decision] | None:
         """Return the pair of a part whose truth has come; None where none is known, or it was given out."""

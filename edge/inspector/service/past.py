@@ -1,13 +1,15 @@
 """What the record says of a trial that is under way: how candidate and incumbent did on the same parts so far."""
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-from edge.core.events import Compared
+from edge.core.paired_evidence import PairedEvidence, PairTable
 from edge.core.slots import Move, Slot, Slots, Stage
-from edge.core.trial import Opinion, Tally, Vitals
+from edge.core.trial import Tally
+from edge.core.types import Decision
 from edge.inspector.service.pairs import Pairs
-from edge.ledger.comparisons import comparisons
+from edge.ledger.comparisons import Judged, comparisons
 
 
 def past_trial(store: Path, slots: Slots, slot: Slot, pairs: Pairs) -> Tally:
@@ -16,19 +18,22 @@ def past_trial(store: Path, slots: Slots, slot: Slot, pairs: Pairs) -> Tally:
     Raises:
         LedgerError: there is no ledger, or it cannot be read.
     """
-    tally = Tally()
-    began = max((move.at for move in slots.moves if _begins(move, slot)), default=slot.since)
-    for event in comparisons(store, began):
-        if isinstance(event, Compared):
-            if event.bundle != slot.sha256:
-                continue
-            opinion = Opinion(decision=event.decision, code=event.code, score=None, took_ns=event.took_ns)
-            tally = tally.after(event.own, opinion)
-            if event.decision is not None:
-                pairs.judged(event.part, event.own, event.decision)
-        elif (pair := pairs.found(event.part)) is not None:
-            tally = tally.with_truth(*pair, defective=event.truth == "reject")
-    return replace(tally, vitals=Vitals())
+    judged: Counter[tuple[Decision, Decision]] = Counter()
+    evidence, silent = PairedEvidence(), 0
+    for one in comparisons(store, slot.sha256, trial_began(slots, slot)):
+        if isinstance(one, Judged):
+            pair = one.own, one.decision or Decision.CANNOT_JUDGE
+            judged[pair] += 1
+            silent += one.decision is None
+            pairs.judged(one.part, *pair)
+        elif (known := pairs.found(one.part)) is not None:
+            evidence = evidence.with_truth(*known, defective=one.defective)
+    return Tally(evidence=replace(evidence, judged=PairTable.of(judged)), silent=silent)
+
+
+def trial_began(slots: Slots, slot: Slot) -> int:
+    """Return when the bundle on trial came into the shadow (Unix ms); ``since`` tells of its present stage alone."""
+    return max((move.at for move in slots.moves if _begins(move, slot)), default=slot.since)
 
 
 def _begins(move: Move, slot: Slot) -> bool:

@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
@@ -10,7 +11,7 @@ from typing import Any, Final
 from deploy.slots.errors import SlotsError
 from edge.core import slots as rules
 from edge.core.events import Operator, PartKey, Truth
-from edge.core.paired_evidence import Advice, EvidenceRule, weigh
+from edge.core.paired_evidence import Advice, EvidenceRule, PairedEvidence, stops, weigh
 from edge.core.slots import By, Slot, Slots, Stage
 from edge.core.trial import Opinion, Tally
 from edge.core.types import Decision
@@ -29,6 +30,7 @@ from edge.inspector.service.starting import AUTOMATIC, mark_running
 from edge.inspector.service.workshop import TRIAL_NICE, Parts, Workshop, by, with_product
 from edge.inspector.trial.candidate import CandidateError
 from edge.inspector.trial.running import SILENT, Asked, Trial, compared
+from edge.ledger import LedgerError
 from edge.ledger.comparisons import last_revision
 
 HEARTBEAT_S: Final = 0.6
@@ -37,6 +39,8 @@ PATIENCE_S: Final = 10.0
 """So long an install waits: most likely the station itself takes in the very bundle."""
 AGAIN_S: Final = 10.0
 """Self-tests come no closer than this: each takes the station out of service for a second."""
+EARLY: Final = 1_000
+"""Truths that are kept in mind at most while a trial is read back and its process starts."""
 _LOG: Final = logging.getLogger(__name__)
 
 
@@ -58,6 +62,8 @@ class ModelService:
         self._concerned = frozenset(recipe.id for recipe in of_active(parts.config.recipes))
         self.health = Health(self._settings)
         self._pairs = Pairs()
+        self._truths = threading.Lock()
+        self._early: deque[Truth] = deque(maxlen=EARLY)
         self._trial: Trial | None = None
         self._before: Recipes | None = None
         self._asking = threading.Lock()
@@ -127,6 +133,7 @@ class ModelService:
     def seen(self, inspected: Inspected) -> None:
         """Take a part after its verdict: what it tells of the active bundle, and the candidate's answer to it."""
         recipe = inspected.recipe
+        self._pairs.forget(inspected.decided.part)  # what is found from now on is found of this part
         if recipe is not self._parts.serving.get(recipe.id):
             return  # the last parts of a bundle that decides no more
         self.health.decided(inspected.decision)
@@ -140,8 +147,7 @@ class ModelService:
 
         def note(opinion: Opinion) -> None:
             event = compared(trial, key, opinion, part=part, model=recipe.model, own=own, urgent=asked is not None)
-            if opinion.decision is not None:
-                self._pairs.judged(part, own.decision, opinion.decision)
+            self._pairs.judged(part, own.decision, opinion.verdict)
             trial.record(event, opinion, recipe)
 
         if asked is None:
@@ -153,12 +159,12 @@ class ModelService:
 
     def truth(self, truth: Truth) -> None:
         """Take what was found of a part later: it weighs for or against the candidate."""
-        trial, pair = self._trial, self._pairs.found(truth.part)
-        if trial is None or pair is None:
-            return
-        balance = weigh(trial.with_truth(*pair, defective=truth.truth == "reject"), self._rule)
-        if balance.advice is Advice.STOP:
-            trial.end(balance.reason)
+        with self._truths:
+            trial = self._trial
+            if trial is None:
+                self._early.append(truth)
+            elif (pair := self._pairs.found(truth.part)) is not None:
+                self._weigh(trial, trial.with_truth(*pair, defective=truth.truth == "reject"))
 
     # What operators ask for.
 
@@ -273,7 +279,12 @@ class ModelService:
         slot = self.slots.on_trial
         if slot is None:
             return
-        trial = self._new_trial(slot, past_trial(self._parts.config.store.path, self.slots, slot, self._pairs))
+        try:
+            tally = past_trial(self._parts.config.store.path, self.slots, slot, self._pairs)
+        except LedgerError as error:
+            self._fell(self._new_trial(slot), f"what it said so far cannot be read: {error}")
+            return
+        trial = self._new_trial(slot, tally)
         try:
             trial.open()
         except CandidateError as error:
@@ -283,7 +294,12 @@ class ModelService:
             now = self.slots.on_trial
             if now is not None and now.sha256 == slot.sha256:
                 trial.move_to(now)
-                self._trial = trial
+                with self._truths:
+                    self._trial = trial
+                    early, self._early = self._early, deque(maxlen=EARLY)
+                self._weigh(trial, trial.tally.evidence)
+                for truth in early:  # one that was read back too finds its pair given out
+                    self.truth(truth)
         if self._trial is not trial:
             trial.stop()  # somebody took it back meanwhile
 
@@ -358,6 +374,10 @@ class ModelService:
         active = self.slots.active
         if active is not None and active.crashes:
             self._workshop.go(lambda slots: rules.settled(slots, active.sha256))
+
+    def _weigh(self, trial: Trial, evidence: PairedEvidence) -> None:
+        if stops(evidence, self._rule):
+            trial.end(weigh(evidence, self._rule).reason)
 
     # Moves.
 

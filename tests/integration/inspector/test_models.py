@@ -14,6 +14,7 @@ from deploy.slots.store import SlotStore, read_slots
 from edge.core import wire
 from edge.core.codes import Code
 from edge.core.slots import By, Stage, is_canary_part, shadow
+from edge.core.trial import Tally
 from edge.core.types import Decision
 from edge.inspector import daemon as daemon_module
 from edge.inspector.daemon import HangError
@@ -21,6 +22,7 @@ from edge.inspector.operating import State
 from edge.inspector.selftest import SelfTest
 from edge.inspector.service import service as service_module
 from edge.inspector.trial.protocol import Ready
+from edge.ledger import LedgerCorruptError
 from tests.support.candidates import ACCEPTS, NOTHING, REJECTS, Candidates, StandInCandidate, bring, crash, dawdle
 from tests.support.stations import SESSION, RunningStation, StandInJudge, pictures
 from tests.support.waiting import wait_until
@@ -220,6 +222,85 @@ def test_paired_evidence_takes_a_candidate_back(tmp_path: Path) -> None:
         for trig in range(1, 31):
             report = wire.TruthReport(part=f"P{trig}", truth="reject", source="final inspection")
             station.send(wire.TRUTH, wire.encode_truth(report))
+        wait_until(lambda: stage_of(station, "toy-3") == "withdrawn", what="the candidate to be taken back")
+        assert "worse in escape" in reason_of(station, "toy-3")
+
+
+def test_a_truth_of_a_part_that_came_again_is_not_held_against_what_was_said_before(tmp_path: Path) -> None:
+    """Rework: what is found of the part as it is now says nothing of how it was judged before."""
+    bring(tmp_path)
+    going_on = threading.Event()
+    going_on.set()
+    candidate = StandInCandidate(opinion=ACCEPTS, behave=lambda: going_on.wait(30))
+    with running(tmp_path, candidate, judge=StandInJudge(score=0.95)) as station:
+        on_trial(station, "toy-3")
+        station.inspect(1, part="again")
+        wait_until(lambda: len(events(station, "compared")) == 1, what="the first comparison")
+        going_on.clear()
+        for trig in range(2, 8):
+            station.inspect(trig, part="again")  # more than wait for the candidate
+        station.send(wire.TRUTH, wire.encode_truth(wire.TruthReport(part="again", truth="reject", source="rework")))
+        wait_until(lambda: events(station, "truth"), what="the truth on record")
+        assert "0 with a known truth" in done(station, "canary", "toy-3", share=0.5)
+        going_on.set()
+
+
+def test_what_is_found_while_a_trial_comes_up_again_weighs_too(tmp_path: Path) -> None:
+    bring(tmp_path)
+    with running(tmp_path, judge=StandInJudge(score=0.95)) as station:
+        on_trial(station, "toy-3")
+        for trig in range(1, 31):
+            station.inspect(trig)
+        wait_until(lambda: len(events(station, "compared")) == 30, what="the comparisons")
+    going_on, opening = threading.Event(), threading.Event()
+
+    def opens() -> None:
+        opening.set()
+        going_on.wait(30)
+
+    with running(tmp_path, StandInCandidate(opens=opens), judge=StandInJudge(score=0.95)) as station:
+        assert opening.wait(30)  # what was on record has been read
+        for trig in range(1, 31):
+            report = wire.TruthReport(part=f"P{trig}", truth="reject", source="final inspection")
+            station.send(wire.TRUTH, wire.encode_truth(report))
+        wait_until(lambda: len(events(station, "truth")) == 30, what="the truths on record")
+        going_on.set()
+        wait_until(lambda: stage_of(station, "toy-3") == "withdrawn", what="the candidate to be taken back")
+        assert "worse in escape" in reason_of(station, "toy-3")
+
+
+def test_a_trial_whose_record_cannot_be_read_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else its share of the parts would not be accepted for ever."""
+    bring(tmp_path)
+    with running(tmp_path) as station:
+        on_trial(station, "toy-3", share=1.0)
+
+    def unreadable(*_: object) -> Tally:
+        raise LedgerCorruptError("ledger.db: damaged")
+
+    monkeypatch.setattr(service_module, "past_trial", unreadable)
+    with running(tmp_path) as station:
+        wait_until(lambda: stage_of(station, "toy-3") == "withdrawn", what="the candidate to be taken back")
+        assert "what it said so far cannot be read: ledger.db: damaged" in reason_of(station, "toy-3")
+        assert station.inspect(1).dec is Decision.ACCEPT
+
+
+def test_evidence_on_record_stops_a_candidate_at_the_next_start(tmp_path: Path) -> None:
+    bring(tmp_path)
+    with running(tmp_path, judge=StandInJudge(score=0.95)) as station:
+        on_trial(station, "toy-3")
+        for trig in range(1, 11):
+            station.inspect(trig)
+        wait_until(lambda: len(events(station, "compared")) == 10, what="the comparisons")
+        for trig in range(1, 11):
+            report = wire.TruthReport(part=f"P{trig}", truth="reject", source="final inspection")
+            station.send(wire.TRUTH, wire.encode_truth(report))
+        wait_until(lambda: len(events(station, "truth")) == 10, what="the truths on record")
+        assert stage_of(station, "toy-3") == "shadow"
+    with RunningStation(
+        tmp_path, steps=pictures(MANY), candidate=Candidates(), settings=settings("alpha = 0.1"),
+        judge=StandInJudge(score=0.95),
+    ) as station:  # fmt: skip
         wait_until(lambda: stage_of(station, "toy-3") == "withdrawn", what="the candidate to be taken back")
         assert "worse in escape" in reason_of(station, "toy-3")
 

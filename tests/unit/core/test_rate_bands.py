@@ -1,6 +1,4 @@
-import json
 import math
-from typing import Any
 
 import numpy as np
 import pytest
@@ -12,11 +10,8 @@ from edge.core.rate_bands import (
     RateBand,
     RateWatch,
     Side,
-    band_around,
     log_above,
     log_below,
-    watch_as_json,
-    watch_of_json,
 )
 from tests.support.roll_outs import alarmed_at
 
@@ -55,7 +50,7 @@ def test_a_long_time_inside_does_not_hide_a_change() -> None:
 
 
 def test_a_band_over_everything_never_alarms() -> None:
-    rule = BandRule(band=band_around(0, 0, tolerance=0.0))
+    rule = BandRule(band=RateBand(low=0.0, high=1.0))
     assert watched([True] * 500, rule).side is Side.INSIDE
     assert watched([False] * 500, rule).side is Side.INSIDE
 
@@ -80,32 +75,6 @@ def test_inside_the_band_the_wealth_is_at_most_one_on_the_average(parts: int, li
     assert average <= 1.0 + 1e-9
 
 
-@given(st.integers(0, 2000), st.floats(0.0, 0.1), st.data())
-def test_the_band_holds_the_measured_rate_and_the_tolerance(parts: int, tolerance: float, data: st.DataObject) -> None:
-    hits = data.draw(st.integers(0, parts))
-    band = band_around(hits, parts, tolerance=tolerance)
-    if parts:
-        assert band.low <= max(0.0, hits / parts - tolerance) + 1e-12
-        assert band.high >= min(1.0, hits / parts + tolerance) - 1e-12
-
-
-@given(st.lists(st.booleans(), max_size=60), st.lists(st.booleans(), max_size=60))
-def test_a_watch_that_was_stored_goes_on_as_if_it_had_not_been(before: list[bool], after: list[bool]) -> None:
-    stored = watch_of_json(json.loads(json.dumps(watch_as_json(watched(before)))))
-    for hit in after:
-        stored = stored.seen(hit, RULE)
-    assert stored == watched(before + after)
-
-
-@pytest.mark.parametrize(
-    "change",
-    [{"parts": -1}, {"hits": 4}, {"parts": 3.0}, {"hits": True}, {"side": "aside"}, {"more": 1}],
-)
-def test_a_stored_watch_that_is_none_is_refused(change: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"hits|whole|aside|keys"):
-        watch_of_json({**watch_as_json(RateWatch(parts=3, hits=1)), **change})
-
-
 def test_what_cannot_be_is_refused() -> None:
     with pytest.raises(ValueError, match="band"):
         RateBand(low=0.3, high=0.2)
@@ -113,8 +82,6 @@ def test_what_cannot_be_is_refused() -> None:
         BandRule(band=RULE.band, alpha=0.0)
     with pytest.raises(ValueError, match="window"):
         BandRule(band=RULE.band, window=0)
-    with pytest.raises(ValueError, match="tolerance"):
-        band_around(1, 2, tolerance=-0.1)
 
 
 def test_at_the_end_of_its_band_a_rate_hardly_ever_alarms_and_beyond_it_does() -> None:

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge.core.paired_evidence import ErrorKind
 from edge.core.policy import with_second
 from edge.core.trial import LEAST, WINDOW, Opinion, Tally, Vitals, budget_ms, failing
 from edge.core.types import Decision, Verdict
@@ -44,8 +45,16 @@ def test_a_tally_counts_every_part_once() -> None:
     for opinion in (GOOD, NONE, GOOD):
         tally = tally.after(Decision.REJECT, opinion)
     tally = tally.without()
-    assert (tally.evidence.judged.total, tally.silent, tally.skipped) == (2, 1, 1)
-    assert tally.told() == ("2 parts compared, 2 with another verdict, 0 with a known truth, 1 unanswered, 1 skipped")
+    assert (tally.evidence.judged.total, tally.silent, tally.skipped) == (3, 1, 1)
+    assert tally.told() == ("3 parts compared, 3 with another verdict, 0 with a known truth, 1 unanswered, 1 skipped")
+
+
+def test_a_candidate_that_gives_no_answer_now_and_then_is_not_shown_to_judge_as_many_parts() -> None:
+    tally = Tally()
+    for place in range(2_000):
+        tally = tally.after(Decision.ACCEPT, GOOD if place % 20 else NONE)
+    counts = tally.evidence.counts(ErrorKind.ABSTENTION)
+    assert (counts.first_only, counts.total) == (100, 2_000)
 
 
 @pytest.mark.parametrize(("deadline", "capture", "budget"), [(400, 100, 280), (100, 100, 1)])
