@@ -91,6 +91,8 @@ class SlotStore:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             slots = record.load(folder)
+            if slots.revision:
+                record.mend(folder, slots)
             _tidy(folder, slots)
         except OSError as error:
             os.close(lock)
