@@ -1,17 +1,16 @@
 """What the record says of a trial that is under way: how candidate and incumbent did on the same parts so far."""
 
-from dataclasses import replace
 from pathlib import Path
 
 from edge.core.events import Compared
 from edge.core.slots import Move, Slot, Slots, Stage
-from edge.core.trial import Opinion, Tally, Vitals
+from edge.core.trial import Opinion, Tally
 from edge.inspector.service.pairs import Pairs
 from edge.ledger.comparisons import comparisons
 
 
 def past_trial(store: Path, slots: Slots, slot: Slot, pairs: Pairs) -> Tally:
-    """Return the tally of a trial since it began, and remember its pairs; health is told from new answers alone.
+    """Return the tally of a trial since it began, and remember its pairs.
 
     Raises:
         LedgerError: there is no ledger, or it cannot be read.
@@ -28,7 +27,7 @@ def past_trial(store: Path, slots: Slots, slot: Slot, pairs: Pairs) -> Tally:
                 pairs.judged(event.part, event.own, event.decision)
         elif (pair := pairs.found(event.part)) is not None:
             tally = tally.with_truth(*pair, defective=event.truth == "reject")
-    return replace(tally, vitals=Vitals())
+    return tally
 
 
 def _begins(move: Move, slot: Slot) -> bool:
