@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from deploy.active import shipped_bundle
+from deploy.slots.errors import SlotsError
 from deploy.slots.store import Mark, SlotStore
 from edge.config import ACTIVE_BUNDLE, Config
-from edge.core.slots import By, Slot, crashed, refuse, take_back
+from edge.core.slots import AUTOMATIC, By, Slot, crashed, refuse, take_back
 from edge.inspector import clock
 from edge.inspector.recipes import Recipes
 from edge.inspector.selftest import SelfTest
@@ -18,8 +19,6 @@ from edge.inspector.views import Shelf
 from models.detector import no_pause
 from models.errors import BundleDamagedError, GoldenMismatchError, ModelError
 
-AUTOMATIC: Final = "linegate"
-"""Who is on record for what no person did."""
 CRASHES_MAX: Final = 2
 BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 _LOG: Final = logging.getLogger(__name__)
@@ -69,8 +68,16 @@ def load_for_start(config: Config, store: SlotStore, load: LoadRecipes, test: Te
         RecipeError, ModelError, SlotsError: As of loading the bundle that is left.
     """
     _count_crash(store)
+    try:
+        return _load(config, store, load, test)
+    finally:
+        store.unmark()
+
+
+def _load(config: Config, store: SlotStore, load: LoadRecipes, test: Test) -> Loaded:
     while True:
         active = store.slots.active
+        mark_running(store)  # loading it may be what kills the process, or never ends
         try:
             recipes = load(config, active_file(store))
             refuse_exchanged(config, recipes, active)
@@ -105,9 +112,12 @@ def refuse_exchanged(config: Config, recipes: Recipes, active: Slot | None) -> N
 
 
 def mark_running(store: SlotStore) -> None:
-    """Note on disk which bundle is about to decide."""
+    """Note on disk which bundle is about to decide; where the disk does not take that, a bad end will not be known."""
     active = store.slots.active
-    store.mark(Mark(boot=boot_id(), active=active.sha256 if active else None))
+    try:
+        store.mark(Mark(boot=boot_id(), active=active.sha256 if active else None))
+    except SlotsError as error:
+        _LOG.warning("%s", error)
 
 
 def _count_crash(store: SlotStore) -> None:
