@@ -9,7 +9,7 @@ import pytest
 from deploy.slots import record
 from deploy.slots.errors import SlotsBusyError, SlotsError, SlotsRefusedError
 from deploy.slots.provenance import Provenance, provenance_path, read_provenance
-from deploy.slots.store import SlotStore, read_slots
+from deploy.slots.store import READ_ONLY, SlotStore, read_slots
 from edge.core.slots import By, Stage, canary, promote, shadow, take_back, verify
 from models.bundle.writing import pack
 from tests.support.bundles import manifest, members, packed
@@ -94,10 +94,21 @@ def test_an_illegal_move_is_refused_with_what_to_do(tmp_path: Path) -> None:
 def test_what_a_crash_left_behind_is_removed(tmp_path: Path) -> None:
     with SlotStore.open(tmp_path) as store:
         kept = store.path_of(store.stage(*incoming(store, packed()), BY))
-        (store.folder / "orphan-1.lgb").write_bytes(b"never became known")
+        orphan = store.folder / "orphan-1.lgb"
+        orphan.write_bytes(b"never became known")
+        orphan.chmod(READ_ONLY)
         (store.folder / ".xyz.tmp").write_bytes(b"half")
     with SlotStore.open(tmp_path) as store:
         assert sorted(entry.name for entry in store.folder.iterdir() if entry.suffix in {".lgb", ".tmp"}) == [kept.name]
+
+
+def test_a_bundle_that_a_person_put_there_for_a_recipe_stays(tmp_path: Path) -> None:
+    with SlotStore.open(tmp_path) as store:
+        theirs = store.folder / "tiles-2.lgb"
+        theirs.write_bytes(packed())
+        theirs.chmod(0o644)
+    with SlotStore.open(tmp_path):
+        assert theirs.read_bytes() == packed()
 
 
 def test_a_spoilt_record_is_noticed_and_its_copy_stands_in(tmp_path: Path) -> None:
