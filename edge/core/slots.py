@@ -166,6 +166,13 @@ def taken_back(slots: Slots) -> Move | None:
     return None
 
 
+def _last_withdrawn(slots: Slots) -> Move | None:
+    """Return the withdrawal that nothing has followed but what came in."""
+    moves = [move for move in slots.moves if move.after is not Stage.STAGED]
+    last = [move for move in moves if move.revision == moves[-1].revision]
+    return next((move for move in last if move.after is Stage.WITHDRAWN), None)
+
+
 def meant_to_go(slots: Slots, at: int) -> Slot:
     """Return the bundle that a person means who wants one taken back and names none, at a moment (Unix ms).
 
@@ -175,7 +182,7 @@ def meant_to_go(slots: Slots, at: int) -> Slot:
     if (trial := slots.on_trial) is not None:
         return trial
     active, itself = slots.active, taken_back(slots)
-    gone = itself or next((move for move in reversed(slots.moves) if move.after is Stage.WITHDRAWN), None)
+    gone = itself or _last_withdrawn(slots)
     if gone is not None and (gone is itself or 0 <= at - gone.at < JUST_GONE_MS):
         more = f"; if the active one is to go too, name it: linegate model rollback {active.label}" if active else ""
         raise IllegalMoveError(f"{gone.bundle} was taken back already, by {gone.who} ({gone.reason}){more}")

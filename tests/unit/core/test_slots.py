@@ -169,6 +169,12 @@ def test_after_a_bundle_has_just_gone_the_next_one_must_be_named() -> None:
     assert meant_to_go(slots, LATER).version == 1
 
 
+def test_a_bundle_that_came_back_meanwhile_need_not_be_named() -> None:
+    slots = verify(take_back(canary_of(active(1), 2), digest(2), ITSELF), digest(2), BY)
+    slots = promote(canary(shadow(slots, digest(2), BY), digest(2), 1.0, BY), digest(2), BY)
+    assert meant_to_go(slots, 1_000).version == 2
+
+
 def test_what_the_station_took_back_itself_is_told_until_a_person_has_moved_a_bundle() -> None:
     slots = take_back(canary_of(active(1), 2), digest(2), ITSELF)
     slots = stage(slots, slot(3), ITSELF)
