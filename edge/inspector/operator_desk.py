@@ -116,7 +116,7 @@ class OperatorDesk:
             return Reply(state=State.REFUSED, text=f"cannot be put on record, and so is not done: {error}")
         if not ticket.wait(COMMIT_S):
             return Reply(state=State.FAILED, text=self._unrecorded(request, ticket))
-        _LOG.info("%s by %s: %s", request.verb, caller.user, on_one_line(detail))
+        _LOG.info("%s by %s: %s", event.action, caller.user, on_one_line(detail))
         return None
 
     def _unrecorded(self, request: Request, ticket: Ticket) -> str:

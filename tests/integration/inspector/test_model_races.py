@@ -22,7 +22,9 @@ from edge.inspector.selftest import SelfTest
 from edge.inspector.service import service as service_module
 from edge.inspector.service import watch as watch_module
 from edge.inspector.service.service import ModelService
+from edge.inspector.service.starting import boot_id
 from edge.inspector.service.watch import ModelWatch
+from edge.inspector.views import RecipeError
 from edge.ledger import Ledger, LedgerError
 from models.bundle import read_bundle
 from tests.support.candidates import REJECTS, Candidates, StandInCandidate, bring, crash
@@ -268,6 +270,43 @@ def test_a_bundle_that_kills_the_station_as_it_is_loaded_is_known_to_have_done_s
     assert active is not None
     with Marked(tmp_path, candidate=Candidates(), settings=settings()) as station:
         assert station.marks[0] == active.sha256
+
+
+class Provisional(RunningStation):
+    """One of the bundles does not fit the recipes: a live line refuses it, say."""
+
+    def _recipes(self, _config: object, active: Path, **_options: object) -> dict[int, LoadedRecipe]:
+        if active.stem == "toy-3":
+            raise RecipeError("recipe 0 (phone), view top: bundle toy-3.lgb is provisional")
+        return dict(super()._recipes(_config, active))
+
+
+def test_a_previous_bundle_that_does_not_fit_the_recipes_gives_way_too(tmp_path: Path) -> None:
+    for version in (3, 4):
+        bring(tmp_path, version)
+    with running(tmp_path) as station:
+        for label in ("toy-3", "toy-4"):
+            on_trial(station, label, share=1.0)
+            done(station, "promote", label)
+    mark = {"boot": boot_id(), "active": read_slots(tmp_path).active.sha256}  # type: ignore[union-attr]
+    for _ in range(2):
+        (tmp_path / "models" / "in-service.json").write_text(json.dumps(mark))  # as a killed process leaves it
+        with Provisional(tmp_path, candidate=Candidates(), settings=settings()) as station:
+            assert station.inspect(next(numbers)).dec is Decision.ACCEPT
+    assert (stage_of(station, "toy-4"), stage_of(station, "toy-3")) == ("withdrawn", "refused")
+    assert "provisional" in reason_of(station, "toy-3")
+
+
+def test_a_bundle_that_a_person_set_up_wrongly_is_not_exchanged_by_itself(tmp_path: Path) -> None:
+    bring(tmp_path)
+    with running(tmp_path) as station:
+        on_trial(station, "toy-3", share=1.0)
+        done(station, "promote", "toy-3")
+    station = Provisional(tmp_path, candidate=Candidates(), settings=settings(), waits=False)
+    station._thread.start()
+    station._thread.join(30)
+    assert isinstance(station.failure, RecipeError)
+    assert stage_of(station, "toy-3") == "active"
 
 
 def test_a_start_that_fails_for_another_reason_is_not_held_against_the_bundle(tmp_path: Path) -> None:
