@@ -36,6 +36,8 @@ PATIENCE_S: Final = 10.0
 """So long an install waits: most likely the station itself takes in the very bundle."""
 AGAIN_S: Final = 10.0
 """Self-tests come no closer than this: each takes the station out of service for a second."""
+DISK_S: Final = 60.0
+"""So long nothing is written to a disk that did not take a bundle: the record of the parts needs what room there is."""
 _LOG: Final = logging.getLogger(__name__)
 
 Told = Generator[str, None, str]
@@ -65,6 +67,7 @@ class ModelService:
         self._asking = threading.Lock()
         self._asked = ""
         self._tested_at = -AGAIN_S
+        self._take_in_from = 0.0
         self.test_failed: str | None = None
         parts.station.trial = self.told
         self._note_test(with_product(tested, self._settings.product, self._workshop.product))
@@ -359,14 +362,17 @@ class ModelService:
             self._alarm(Alarm.RATES, f"{unusual}{stop}")
 
     def take_in(self) -> None:
-        """Take in what sync has fetched, unless an operator is served."""
-        if not self._workshop.waiting or not self._asking.acquire(blocking=False):
+        """Take in what sync has fetched, unless an operator is served, or the disk took no more a moment ago."""
+        if time.monotonic() < self._take_in_from or not self._workshop.waiting:
+            return
+        if not self._asking.acquire(blocking=False):
             return
         self._asked = "taking in what was fetched"
         try:
             for text in self._workshop.take_in(AUTOMATIC):
                 _LOG.info("%s", text)
         except ModelMoveError as error:
+            self._take_in_from = time.monotonic() + DISK_S
             _LOG.warning("%s", error)
         finally:
             self._asked = ""

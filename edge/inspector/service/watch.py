@@ -65,8 +65,8 @@ class ModelWatch:
         self._look_at_active()
         self.service.take_in()
         if not self._settled and time.monotonic_ns() - self._started_ns >= SETTLED_NS:
-            self._settled = True
             self.service.forget_crashes()
+            self._settled = True
 
     def _work(self) -> None:
         next_look = time.monotonic() + TICK_S

@@ -12,6 +12,7 @@ from deploy.active import shipped_bundle
 from deploy.slots.store import read_slots
 from edge.core import wire
 from edge.core.codes import Code
+from edge.core.slots import AUTOMATIC
 from edge.core.types import Decision
 from edge.inspector import daemon as daemon_module
 from edge.inspector.daemon import HangError
@@ -21,9 +22,11 @@ from edge.inspector.recipes import LoadedRecipe
 from edge.inspector.selftest import SelfTest
 from edge.inspector.service import service as service_module
 from edge.inspector.service import watch as watch_module
+from edge.inspector.service.errors import ModelMoveError
 from edge.inspector.service.service import ModelService
 from edge.inspector.service.starting import boot_id
 from edge.inspector.service.watch import ModelWatch
+from edge.inspector.service.workshop import Workshop
 from edge.inspector.views import RecipeError
 from edge.ledger import Ledger, LedgerError
 from models.bundle import read_bundle
@@ -246,6 +249,33 @@ def test_a_bundle_that_cannot_be_replaced_is_not_tried_to_be_all_the_time(
         seen = len(looks)
         wait_until(lambda: len(looks) > seen + 5, what="more looks")
         assert tries == ["it fails"]
+
+
+def test_a_disk_that_takes_no_bundle_is_left_in_peace_for_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: list[str] = []
+    looks: list[int] = []
+
+    def full(_self: Workshop, who: str) -> list[str]:
+        tries.append(who)
+        raise ModelMoveError("the disk is full")
+
+    look = ModelWatch.look
+
+    def counted(self: ModelWatch) -> None:
+        look(self)
+        looks.append(len(tries))
+
+    monkeypatch.setattr(Workshop, "take_in", full)
+    monkeypatch.setattr(ModelWatch, "look", counted)
+    monkeypatch.setattr(watch_module, "TICK_S", 0.05)
+    bring(tmp_path)
+    with running(tmp_path):
+        wait_until(lambda: tries, what="the first attempt")
+        seen = len(looks)
+        wait_until(lambda: len(looks) > seen + 5, what="more looks")
+        assert tries == [AUTOMATIC]
 
 
 class Marked(RunningStation):
