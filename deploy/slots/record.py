@@ -1,12 +1,14 @@
 """The file that says what each bundle is: whole, checked and twice on disk, whenever the power goes.
 
-``slots.json`` is one JSON object: ``body`` (the slots) and ``sha256`` over the body's bytes as they stand there. The
-state before the last change stays beside it, in ``slots.before.json``: a file that the disk has spoilt is noticed by
-its hash, and the one before stands in for it.
+``slots.json`` is one JSON object: ``body`` (the slots) and ``sha256`` over the body's bytes as they stand there. A copy
+lies beside it, in ``slots.copy.json``: a file that the disk has spoilt is noticed by its hash, and the copy stands in
+for it. Never an older state: it would bring back a bundle that was withdrawn.
 """
 
 import hashlib
 import json
+import logging
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -18,27 +20,36 @@ from edge.durable import write_whole
 from models.whole_files import read_bounded
 
 FILE_NAME: Final = "slots.json"
-BEFORE_NAME: Final = "slots.before.json"
+COPY_NAME: Final = "slots.copy.json"
 SCHEMA_VERSION: Final = 1
 BYTES_MAX: Final = 4_000_000
 _ADAPTER: Final = TypeAdapter(Slots)
+_LOG: Final = logging.getLogger(__name__)
 
 
 def load(folder: Path) -> Slots:
     """Return the slots of a folder; those of a new store where it has none.
 
     Raises:
-        SlotsError: Neither file can be used.
+        SlotsError: Neither file can be used, or they may not be read.
     """
     problems = []
-    for name in (FILE_NAME, BEFORE_NAME):
+    for name in (FILE_NAME, COPY_NAME):
         path = folder / name
         try:
-            return decode(read_bounded(path, BYTES_MAX))
+            slots = decode(read_bounded(path, BYTES_MAX))
         except FileNotFoundError:
             continue
+        except PermissionError as error:
+            raise SlotsError(
+                f"{path}: may not be read: run as the station's user, or join its group (linegate)"
+            ) from error
         except (OSError, ValueError) as error:
             problems.append(f"{path}: {getattr(error, 'strerror', None) or error}")
+        else:
+            if problems:
+                _LOG.error("%s; %s stands in: check the disk", problems[0], name)
+            return slots
     if not problems:
         return Slots()
     raise SlotsError(
@@ -48,20 +59,43 @@ def load(folder: Path) -> Slots:
 
 
 def save(folder: Path, slots: Slots) -> None:
-    """Write the slots; when this returns they are on disk. The state before them stays in the second file.
+    """Write the slots; when this returns they are on disk.
 
     Raises:
         OSError: The file system refused: the old state stands, or, where the last flush was what failed, the new one.
     """
-    path = folder / FILE_NAME
+    data = encode(slots)
+    write_whole(folder / FILE_NAME, data)
+    _copy(folder, data)
+
+
+def mend(folder: Path, slots: Slots) -> None:
+    """Write whichever of the two files does not hold the slots that were loaded; where the disk takes them."""
+    data = encode(slots)
+    if not _holds(folder / FILE_NAME, data):
+        with suppress(OSError):
+            write_whole(folder / FILE_NAME, data)
+    _copy(folder, data)
+
+
+def _copy(folder: Path, data: bytes) -> None:
+    """Have the second file hold what the first one does; where it cannot, there is none."""
+    path = folder / COPY_NAME
+    if _holds(path, data):
+        return
     try:
-        before = read_bounded(path, BYTES_MAX)
-        decode(before)
-    except (OSError, ValueError):
-        before = b""
-    if before:
-        write_whole(folder / BEFORE_NAME, before)
-    write_whole(path, encode(slots))
+        write_whole(path, data)
+    except OSError as error:
+        _LOG.warning("%s: cannot be written (%s)", path, error.strerror)
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    try:
+        return read_bounded(path, BYTES_MAX) == data
+    except OSError:
+        return False
 
 
 def encode(slots: Slots) -> bytes:

@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import hashlib
+import logging
 import os
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,8 +17,8 @@ from deploy.slots import record
 from deploy.slots.errors import SlotsBusyError, SlotsError, SlotsRefusedError
 from deploy.slots.provenance import Provenance, provenance_path
 from edge.core.slots import By, IllegalMoveError, Slot, Slots, Stage, removable, remove, stage
+from edge.durable import is_temporary, sync_folder, write_whole
 from edge.durable import stage as write_temporary
-from edge.durable import sync_folder, write_whole
 from models.bundle import Bundle
 from models.bundle.archive import parse_bundle
 from models.bundle.layout import FILE_BYTES_MAX
@@ -35,6 +36,7 @@ MARK_NAME: Final = "in-service.json"
 MARK_BYTES_MAX: Final = 4096
 
 Change = Callable[[Slots], Slots]
+_LOG: Final = logging.getLogger(__name__)
 
 
 class Mark(BaseModel):
@@ -73,7 +75,7 @@ class SlotStore:
     def open(cls, store: Path) -> Self:
         """Take the bundles of a station's store (its folder), making the folder where there is none.
 
-        Files that no slot names are what a crash left behind, and are removed.
+        Read-only files that no slot names are what a crash left behind, and are removed.
 
         Raises:
             SlotsBusyError: Another process holds them.
@@ -91,6 +93,8 @@ class SlotStore:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             slots = record.load(folder)
+            if slots.revision:
+                record.mend(folder, slots)
             _tidy(folder, slots)
         except OSError as error:
             os.close(lock)
@@ -267,11 +271,17 @@ def _parsed(data: bytes, path: Path) -> Bundle:
 
 
 def _tidy(folder: Path, slots: Slots) -> None:
-    """Remove what a crash left behind: temporary files, and bundles that never became known or are forgotten."""
+    """Remove what a crash left behind: temporary files, and bundles that never became known or are forgotten.
+
+    A bundle that anybody may have put here, for a recipe that names its path, stays.
+    """
     known = {slot.file_name for slot in slots.bundles}
     for path in folder.iterdir():
-        leftover = path.suffix == BUNDLE_SUFFIX and path.name not in known
-        if path.is_file() and (leftover or (path.name.startswith(".") and path.suffix == ".tmp")):
+        if not path.is_file():
+            continue
+        ours = path.stat().st_mode & 0o777 == READ_ONLY
+        if is_temporary(path.name) or (ours and path.suffix == BUNDLE_SUFFIX and path.name not in known):
+            _LOG.warning("%s: nothing names it; it is removed", path)
             path.unlink(missing_ok=True)
 
 

@@ -10,11 +10,10 @@ from deploy.slots.store import read_slots
 from edge.config import Config
 from edge.core.forecasts import forecast
 from edge.core.paired_evidence import ErrorKind, EvidenceRule, balance_as_json, weigh
-from edge.core.slots import Stage
+from edge.core.slots import taken_back
 from edge.core.trial import Tally
 from edge.inspector.service.pairs import Pairs
 from edge.inspector.service.past import past_trial, trial_began
-from edge.inspector.service.starting import AUTOMATIC
 from edge.ledger import LedgerError
 
 DAY_MS: Final = 86_400_000
@@ -47,13 +46,8 @@ def model_fields(config: Config) -> dict[str, Any]:
                 "balance": balance_as_json(balance),
                 "forecast": {kind.value: _forecast(tally, kind, began, rule) for kind in LABELLED},
             }
-        last = slots.moves[-1] if slots.moves else None
-        for move in reversed(slots.moves):
-            if last is None or last.who != AUTOMATIC or move.who != AUTOMATIC:
-                break
-            if move.after in {Stage.WITHDRAWN, Stage.REFUSED}:
-                found["taken_back"] = {"bundle": move.bundle, "at": move.at, "reason": move.reason}
-                break
+        if move := taken_back(slots):
+            found["taken_back"] = {"bundle": move.bundle, "at": move.at, "reason": move.reason}
     except (SlotsError, LedgerError) as error:
         found["models_error"] = str(error)
     return found

@@ -18,6 +18,10 @@ SPARE_KEPT: Final = 8
 HASH_DIGITS_MIN: Final = 8
 SHIPPED: Final = "shipped"
 """What the bundle that the software carries is called in a history."""
+JUST_GONE_MS: Final = 60_000
+"""So long after a bundle was taken back another one has to be named: two people may have meant the same."""
+AUTOMATIC: Final = "the station"
+"""Who is on record for what no person did; no user of a machine is called so."""
 _WHOLE: Final = 2**64
 
 
@@ -150,6 +154,44 @@ def faults(slots: Slots) -> list[str]:
         if len(set(values)) != len(values):
             found.append(f"two bundles have the same {what}")
     return found
+
+
+def taken_back(slots: Slots) -> Move | None:
+    """Return the last move by which the station itself took a bundle out of use; None once a person has made one."""
+    for move in reversed(slots.moves):
+        if move.who != AUTOMATIC:
+            return None
+        if move.after in {Stage.WITHDRAWN, Stage.REFUSED}:
+            return move
+    return None
+
+
+def _last_withdrawn(slots: Slots) -> Move | None:
+    """Return the withdrawal that nothing has followed but what came in."""
+    moves = [move for move in slots.moves if move.after is not Stage.STAGED]
+    last = [move for move in moves if move.revision == moves[-1].revision]
+    return next((move for move in last if move.after is Stage.WITHDRAWN), None)
+
+
+def meant_to_go(slots: Slots, at: int) -> Slot:
+    """Return the bundle that a person means who wants one taken back and names none, at a moment (Unix ms).
+
+    Raises:
+        IllegalMoveError: there is none; or one has just gone, which they may not know.
+    """
+    if (trial := slots.on_trial) is not None:
+        return trial
+    active, itself = slots.active, taken_back(slots)
+    gone = itself or _last_withdrawn(slots)
+    if gone is not None and (gone is itself or 0 <= at - gone.at < JUST_GONE_MS):
+        more = f"; if the active one is to go too, name it: linegate model rollback {active.label}" if active else ""
+        raise IllegalMoveError(f"{gone.bundle} was taken back already, by {gone.who} ({gone.reason}){more}")
+    if active is None:
+        raise IllegalMoveError(
+            "the bundle shipped with the software is active and none is on trial: nothing can be taken back "
+            "(linegate model list)"
+        )
+    return active
 
 
 def find(slots: Slots, text: str) -> Slot:

@@ -1,8 +1,7 @@
 """A bundle beside the one that decides: what its answers come to, and when it must not go on. Pure rules."""
 
-import statistics
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from edge.core.paired_evidence import PairedEvidence
 from edge.core.types import Decision
@@ -36,22 +35,34 @@ class Opinion:
         return self.decision or Decision.CANNOT_JUDGE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Vitals:
-    """The newest answers of a model: whether each could be used, and how long it took in nanoseconds."""
+class Pace(NamedTuple):
+    """What an answer took, and what its part's recipe left for it, in milliseconds."""
 
-    usable: tuple[bool, ...] = ()
-    took_ns: tuple[int, ...] = ()
-
-    def after(self, *, usable: bool, took_ns: int) -> "Vitals":
-        """Return the vitals after one more answer."""
-        times = (*self.took_ns, took_ns) if usable else self.took_ns
-        return Vitals(usable=(*self.usable, usable)[-WINDOW:], took_ns=times[-WINDOW:])
+    took_ms: float
+    budget_ms: float
 
     @property
-    def median_ms(self) -> float | None:
-        """The median time in milliseconds, None without an answer that could be used."""
-        return statistics.median(self.took_ns) / NS_PER_MS if self.took_ns else None
+    def used(self) -> float:
+        """The share of the budget that was used."""
+        return self.took_ms / self.budget_ms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vitals:
+    """The newest answers of a model: whether each could be used, and the pace of those that could."""
+
+    usable: tuple[bool, ...] = ()
+    paces: tuple[Pace, ...] = ()
+
+    def after(self, *, usable: bool, took_ns: int, budget_ms: float) -> "Vitals":
+        """Return the vitals after one more answer."""
+        paces = (*self.paces, Pace(took_ns / NS_PER_MS, budget_ms)) if usable else self.paces
+        return Vitals(usable=(*self.usable, usable)[-WINDOW:], paces=paces[-WINDOW:])
+
+    @property
+    def median(self) -> Pace | None:
+        """The median pace by its share of the budget: recipes differ. None without an answer that could be used."""
+        return sorted(self.paces, key=lambda pace: pace.used)[len(self.paces) // 2] if self.paces else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,16 +76,13 @@ class Tally:
     evidence: PairedEvidence = field(default_factory=PairedEvidence)
     silent: int = 0
     skipped: int = 0
-    vitals: Vitals = field(default_factory=Vitals)
 
     def after(self, own: Decision, opinion: Opinion) -> "Tally":
         """Return the tally after one more part."""
-        usable = opinion.decision is not None
         return replace(
             self,
             evidence=self.evidence.with_verdicts(own, opinion.verdict),
-            silent=self.silent + (not usable),
-            vitals=self.vitals.after(usable=usable, took_ns=opinion.took_ns),
+            silent=self.silent + (opinion.decision is None),
         )
 
     def with_truth(self, own: Decision, other: Decision, *, defective: bool) -> "Tally":
@@ -99,10 +107,10 @@ def budget_ms(deadline_ms: int, capture_ms: int) -> int:
     return max(1, deadline_ms - capture_ms - GUARD_MS)
 
 
-def failing(vitals: Vitals, budget: float, answers_min: float = ANSWERS_MIN) -> str | None:
+def failing(vitals: Vitals, answers_min: float = ANSWERS_MIN) -> str | None:
     """Return why a model must not go on, by its newest answers; None while nothing can be said against it.
 
-    ``budget`` is in milliseconds; the median of the times is compared with it, so that a busy moment takes nobody out.
+    Of the times the median counts, so that a busy moment takes nobody out.
     """
     seen = len(vitals.usable)
     if seen < LEAST:
@@ -110,9 +118,8 @@ def failing(vitals: Vitals, budget: float, answers_min: float = ANSWERS_MIN) -> 
     share = sum(vitals.usable) / seen
     if share < answers_min:
         return f"only {share:.0%} of its last {seen} answers could be used, {answers_min:.0%} is the least"
-    median = vitals.median_ms
-    if median is not None and len(vitals.took_ns) >= LEAST and median > budget:
-        return (
-            f"it takes {median:.0f} ms (median of its last {len(vitals.took_ns)} answers), {budget:.0f} ms is the most"
-        )
-    return None
+    median, answers = vitals.median, len(vitals.paces)
+    if median is None or answers < LEAST or median.used <= 1.0:
+        return None
+    took, most = f"{median.took_ms:.0f} ms", f"{median.budget_ms:.0f} ms"
+    return f"it takes {took} (median of its last {answers} answers), {most} is the most"

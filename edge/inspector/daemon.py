@@ -33,6 +33,10 @@ class HangError(Exception):
     """A stage does not return; the service manager has to start the process again."""
 
 
+class LoopHangError(HangError):
+    """It is the inspection loop, in which the models judge."""
+
+
 def run(loaded: LoadedConfig, stopping: threading.Event, adapters: Adapters | None = None) -> None:
     """Inspect until ``stopping`` is set; the part in hand is finished.
 
@@ -44,7 +48,7 @@ def run(loaded: LoadedConfig, stopping: threading.Event, adapters: Adapters | No
     notifier = Notifier.from_environment()
     with ExitStack() as stack:
         inspector = build(loaded, stack, adapters or Adapters())
-        ending = STOPPED
+        ending, models_ended = STOPPED, True
         # What is loaded now lives as long as the process: the collector need not walk it while a part waits.
         gc.collect()
         gc.freeze()
@@ -55,11 +59,11 @@ def run(loaded: LoadedConfig, stopping: threading.Event, adapters: Adapters | No
             _LOG.info("inspecting: epoch %d, linegate %s", identity.epoch, identity.software)
             _supervise(inspector, stopping, notifier)
         except Exception as error:
-            ending = f"failed: {error}"
+            ending, models_ended = f"failed: {error}", not isinstance(error, LoopHangError)
             raise
         finally:
             notifier.stopping()
-            _stop(inspector, reason=ending, clean=ending == STOPPED)
+            _stop(inspector, reason=ending, models_ended=models_ended)
 
 
 def _start(inspector: Inspector) -> None:
@@ -74,8 +78,11 @@ def _start(inspector: Inspector) -> None:
     inspector.operators.start()
 
 
-def _stop(inspector: Inspector, *, reason: str, clean: bool) -> None:
-    """Stop in reverse; the guard answers until no trigger can arrive any more. An end that is not ``clean`` is told."""
+def _stop(inspector: Inspector, *, reason: str, models_ended: bool) -> None:
+    """Stop in reverse; the guard answers until no trigger can arrive any more.
+
+    Without ``models_ended`` the end is held against the active bundle.
+    """
     inspector.station.stopping = True
     if inspector.own_trigger:
         inspector.own_trigger.stop()
@@ -87,7 +94,7 @@ def _stop(inspector: Inspector, *, reason: str, clean: bool) -> None:
     inspector.guard.stop()
     inspector.keeping.close(FINISH_S)
     inspector.operators.stop()
-    inspector.models.stop(clean=clean)
+    inspector.models.stop(clean=models_ended)
     inspector.archiver.stop()
     ending = reason if finished else f"{reason}; the part in hand was given up"
     inspector.ledger.close(ending, clock.now(), dict(inspector.reception.counts))
@@ -155,12 +162,12 @@ def _tell_of_archive(inspector: Inspector) -> None:
 
 def _refuse_to_hang(inspector: Inspector) -> None:
     present = time.monotonic_ns()
-    for name, age_ns in (
-        ("inspection loop", present - inspector.loop.alive_ns),
-        ("deadline guard", present - inspector.guard.alive_ns),
-        ("ledger's commit", inspector.ledger.commit_age_ns),
+    for name, age_ns, kind in (
+        ("deadline guard", present - inspector.guard.alive_ns, HangError),
+        ("ledger's commit", inspector.ledger.commit_age_ns, HangError),
+        ("inspection loop", present - inspector.loop.alive_ns, LoopHangError),
     ):
         if age_ns > HANG_NS:
-            raise HangError(f"the {name} has not moved for {age_ns / 1e9:.0f} s")
+            raise kind(f"the {name} has not moved for {age_ns / 1e9:.0f} s")
     if not inspector.link.alive:
         raise HangError("the line link's thread has ended")

@@ -17,7 +17,7 @@ from edge.inspector.operating import (
 )
 from edge.inspector.operator_socket import Caller
 from edge.inspector.service.errors import ModelMoveError, ModelRefusedError
-from edge.inspector.service.service import ModelService
+from edge.inspector.service.service import ModelService, Told
 from edge.inspector.update_watch import UpdateWatch, recorded_text
 from edge.ledger import Ledger, LedgerError, Ticket
 from edge.ledger.archiver import Archiver
@@ -67,22 +67,23 @@ class OperatorDesk:
 
     def _move(self, request: ModelRequest, caller: Caller) -> Iterator[Reply]:
         """Move a bundle; the last of its lines says that it is done."""
-        last = ""
         try:
-            for text in self._texts(request, caller.user):
-                if last:
-                    yield Reply(state=State.WORKING, text=last)
-                last = text
+            texts = self._begun(request, caller.user)
+            while not isinstance(texts, str):
+                try:
+                    yield Reply(state=State.WORKING, text=next(texts))
+                except StopIteration as end:
+                    texts = str(end.value)
+            yield _done(texts)
         except ModelRefusedError as error:
             yield Reply(state=State.REFUSED, text=str(error))
         except ModelMoveError as error:
             yield Reply(state=State.FAILED, text=str(error))
-        else:
-            yield _done(last or "nothing was waiting")
 
-    def _texts(self, request: ModelRequest, who: str) -> Iterator[str]:
+    def _begun(self, request: ModelRequest, who: str) -> Told | str:
+        """Begin a move; what is over at once is told at once."""
         models, bundle = self._models, request.bundle
-        actions: dict[str, Callable[[], Iterator[str]]] = {
+        actions: dict[str, Callable[[], Told | str]] = {
             "install": lambda: models.install(who),
             "verify": lambda: models.verify(bundle, who),
             "shadow": lambda: models.shadow(bundle, who),
@@ -93,11 +94,11 @@ class OperatorDesk:
         }
         return actions[request.action]()
 
-    def _self_test(self, who: str) -> Iterator[str]:
+    def _self_test(self, who: str) -> str:
         tested = self._models.self_test(who)
         if not tested.passed:
             raise ModelMoveError(f"not passed: {tested.text}")
-        yield f"passed: {tested.text}"
+        return f"passed: {tested.text}"
 
     def _recorded(self, request: Request, caller: Caller, detail: str, action: str | None = None) -> Reply | None:
         """Put on record who asks for what; the answer where that fails, for what is not on record is not done."""
@@ -115,7 +116,7 @@ class OperatorDesk:
             return Reply(state=State.REFUSED, text=f"cannot be put on record, and so is not done: {error}")
         if not ticket.wait(COMMIT_S):
             return Reply(state=State.FAILED, text=self._unrecorded(request, ticket))
-        _LOG.info("%s by %s: %s", request.verb, caller.user, on_one_line(detail))
+        _LOG.info("%s by %s: %s", event.action, caller.user, on_one_line(detail))
         return None
 
     def _unrecorded(self, request: Request, ticket: Ticket) -> str:

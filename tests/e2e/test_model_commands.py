@@ -97,7 +97,7 @@ def test_a_share_that_is_none_is_wrong_usage(tmp_path: Path) -> None:
 
 
 def test_a_record_that_is_lost_is_a_clear_error(stopped: Path) -> None:
-    for name in ("slots.json", "slots.before.json"):
+    for name in ("slots.json", "slots.copy.json"):
         (stopped / "models" / name).write_bytes(b"{")
     for verb in ("list", "history"):
         done = run("model", verb, "--store", stopped)

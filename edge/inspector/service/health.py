@@ -32,7 +32,6 @@ class Health:
         self._settings = settings
         self._lock = threading.Lock()
         self._vitals = Vitals()
-        self._budget = 0.0
         self._rates = [
             _Rate(name=name, decision=decision, rule=BandRule(band=RateBand(low=band[0], high=band[1]), window=window))
             for name, decision, band, window in (
@@ -49,8 +48,8 @@ class Health:
             return
         took_ns = sum(stages_ns.get(stage, 0) for stage in MODEL_STAGES)
         with self._lock:
-            self._vitals = self._vitals.after(usable=usable, took_ns=took_ns)
-            self._budget = budget_ms(recipe.deadline_ms, recipe.capture_ms)
+            budget = budget_ms(recipe.deadline_ms, recipe.capture_ms)
+            self._vitals = self._vitals.after(usable=usable, took_ns=took_ns, budget_ms=budget)
 
     def decided(self, decision: Decision) -> None:
         """Take a verdict of record."""
@@ -68,7 +67,7 @@ class Health:
     def failing(self) -> str | None:
         """Return why the active bundle should not go on, None while nothing can be said against it."""
         with self._lock:
-            return failing(self._vitals, self._budget, self._settings.answers_min)
+            return failing(self._vitals, self._settings.answers_min)
 
     def unusual(self) -> str | None:
         """Return which rates are outside their bands, in words; None where none is."""

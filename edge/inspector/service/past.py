@@ -13,7 +13,7 @@ from edge.ledger.comparisons import Judged, comparisons
 
 
 def past_trial(store: Path, slots: Slots, slot: Slot, pairs: Pairs) -> Tally:
-    """Return the tally of a trial since it began, and remember its pairs; health is told from new answers alone.
+    """Return the tally of a trial since it began, and remember its pairs.
 
     Raises:
         LedgerError: there is no ledger, or it cannot be read.

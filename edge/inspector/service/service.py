@@ -4,17 +4,16 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
-from deploy.slots.errors import SlotsError
 from edge.core import slots as rules
 from edge.core.events import Operator, PartKey, Truth
 from edge.core.paired_evidence import Advice, EvidenceRule, PairedEvidence, stops, weigh
-from edge.core.slots import By, Slot, Slots, Stage
+from edge.core.slots import AUTOMATIC, By, Slot, Slots, Stage
 from edge.core.trial import Opinion, Tally
-from edge.core.types import Decision
+from edge.core.types import Decision, ViewJudgement
 from edge.core.wire import MODEL_NONE
 from edge.inspector import clock
 from edge.inspector.alarms import Alarm
@@ -26,7 +25,7 @@ from edge.inspector.service.errors import ModelMoveError, ModelRefusedError
 from edge.inspector.service.health import Health
 from edge.inspector.service.pairs import Pairs
 from edge.inspector.service.past import past_trial
-from edge.inspector.service.starting import AUTOMATIC, mark_running
+from edge.inspector.service.starting import mark_running
 from edge.inspector.service.workshop import TRIAL_NICE, Parts, Workshop, by, with_product
 from edge.inspector.trial.candidate import CandidateError
 from edge.inspector.trial.running import SILENT, Asked, Trial, compared
@@ -41,15 +40,19 @@ AGAIN_S: Final = 10.0
 """Self-tests come no closer than this: each takes the station out of service for a second."""
 EARLY: Final = 1_000
 """Truths that are kept in mind at most while a trial is read back and its process starts."""
+DISK_S: Final = 60.0
+"""So long nothing is written to a disk that did not take a bundle: the record of the parts needs what room there is."""
 _LOG: Final = logging.getLogger(__name__)
+
+Told = Generator[str, None, str]
+"""What there is to tell while something is done, as soon as it is known; returns how it ended."""
 
 
 class ModelService:
     """Keeps the bundles of a running station. Moves are made one at a time, whoever asks.
 
-    ``ask``, ``model_of``, ``seen`` and ``truth`` are for the path of a part and never wait. Verbs of operators yield
-    what there is to tell, the last line once it is done; they raise :class:`ModelRefusedError` and
-    :class:`ModelMoveError`.
+    ``ask``, ``model_of``, ``seen`` and ``truth`` are for the path of a part and never wait. Verbs of operators raise
+    :class:`ModelRefusedError` and :class:`ModelMoveError`.
     """
 
     def __init__(self, parts: Parts, tested: SelfTest, *, fell: Callable[[Trial, str], None]) -> None:
@@ -65,10 +68,12 @@ class ModelService:
         self._truths = threading.Lock()
         self._early: deque[Truth] = deque(maxlen=EARLY)
         self._trial: Trial | None = None
+        self._last_trial: Trial | None = None
         self._before: Recipes | None = None
         self._asking = threading.Lock()
         self._asked = ""
         self._tested_at = -AGAIN_S
+        self._take_in_from = 0.0
         self.test_failed: str | None = None
         parts.station.trial = self.told
         self._note_test(with_product(tested, self._settings.product, self._workshop.product))
@@ -78,8 +83,9 @@ class ModelService:
     def start(self) -> None:
         """Put on record what the last process could not, and that this one runs."""
         self._workshop.record_since(last_revision(self._parts.config.store.path))
-        self._tell_of_last()
-        self._mark()
+        if move := rules.taken_back(self.slots):
+            self._alarm(Alarm.ROLLED, f"{move.bundle} was taken back: {move.reason}")
+        mark_running(self._parts.store)
 
     def stop(self, *, clean: bool) -> None:
         """End the trial's process; its state stays, and goes on with the next start."""
@@ -113,7 +119,7 @@ class ModelService:
         """Return the part as the candidate is shown it, where an accept needs it too; None for all others."""
         if recipe.id not in self._concerned:
             return None
-        trial = self._trial
+        trial = self._trial_beside(recipe)
         if trial is not None:
             return trial.ask(key, recipe, views)
         slot = self.slots.on_trial
@@ -127,7 +133,7 @@ class ModelService:
 
     def model_of(self, recipe: LoadedRecipe) -> str:
         """Return the wire's name of the models of a part that both judged."""
-        trial = self._trial
+        trial = self._trial_beside(recipe)
         return recipe.model if trial is None else trial.model_of(recipe)
 
     def seen(self, inspected: Inspected) -> None:
@@ -139,7 +145,7 @@ class ModelService:
         self.health.decided(inspected.decision)
         if recipe.id not in self._concerned:
             return
-        self.health.judged(recipe, inspected.judgements, inspected.decided.stages_ns)
+        self.health.judged(recipe, self._of_active(inspected), inspected.decided.stages_ns)
         trial, asked = self._trial, inspected.asked
         if trial is None:
             return
@@ -157,6 +163,12 @@ class ModelService:
         else:  # nobody waited for it
             asked.then(lambda opinion: note(opinion or SILENT))
 
+    def _of_active(self, inspected: Inspected) -> tuple[ViewJudgement, ...]:
+        """Return what the active bundle said of a part, whose other views may be judged by bundles of their own."""
+        active = self.slots.active
+        views = zip(inspected.judgements, inspected.recipe.views, strict=True)
+        return tuple(one for one, view in views if active is None or view.bundle.sha256 == active.sha256)
+
     def truth(self, truth: Truth) -> None:
         """Take what was found of a part later: it weighs for or against the candidate."""
         with self._truths:
@@ -168,12 +180,17 @@ class ModelService:
 
     # What operators ask for.
 
-    def install(self, who: str) -> Iterator[str]:
-        """Take in what was fetched; yields what became of each bundle."""
+    def install(self, who: str) -> Told:
+        """Take in what was fetched; tells what became of each bundle."""
+        last = ""
         with self._move(f"install by {who}", patience_s=PATIENCE_S):
-            yield from self._workshop.take_in(who)
+            for text in self._workshop.take_in(who):
+                if last:
+                    yield last
+                last = text
+        return last or "nothing was waiting"
 
-    def verify(self, text: str, who: str) -> Iterator[str]:
+    def verify(self, text: str, who: str) -> Told:
         """Try a bundle on this very machine: all checks, in a process of its own."""
         with self._move(f"verify {text} by {who}"):
             yield from self._workshop.take_in(who)
@@ -182,12 +199,12 @@ class ModelService:
             yield f"{slot.label}: product, schema, golden pictures, latency and memory are looked at"
             ready = self._workshop.verify(slot, who)
             self._workshop.go(lambda slots: rules.verify(slots, slot.sha256, by(who)))
-            yield (
+            return (
                 f"{slot.label} is verified: {ready.pictures} golden pictures as they should be, {ready.latency_ms:.0f} "
                 f"ms a part, {ready.memory_mb:.0f} MB; next is linegate model shadow {slot.label}"
             )
 
-    def shadow(self, text: str, who: str) -> Iterator[str]:
+    def shadow(self, text: str, who: str) -> Told:
         """Let a verified bundle judge every part after its verdict."""
         with self._move(f"shadow {text} by {who}"):
             slot = self._workshop.found(text)
@@ -203,9 +220,9 @@ class ModelService:
                 trial.stop()
                 raise
             self._parts.alarms.clear(Alarm.ROLLED, clock.now())
-            yield f"{slot.label} judges in the shadow; next is linegate model canary {slot.label}"
+            return f"{slot.label} judges in the shadow; next is linegate model canary {slot.label}"
 
-    def canary(self, text: str, share: float | None, who: str) -> Iterator[str]:
+    def canary(self, text: str, share: float | None, who: str) -> str:
         """Let the shadow share in the accepts of a share of the parts."""
         with self._move(f"canary {text} by {who}"):
             slot = self._workshop.found(text)
@@ -214,14 +231,15 @@ class ModelService:
             trial = self._running(slot)
             reason = by(who, trial.tally.told())
             with self._workshop.turn:
+                trial = self._running(slot)
                 changed = self._workshop.go(lambda slots: rules.canary(slots, slot.sha256, wanted, reason))
                 trial.move_to(_known(changed, slot))
-            yield (
+            return (
                 f"{slot.label} is the canary: for {wanted:.1%} of the parts an accept needs it too "
                 f"({trial.tally.told()}); next is linegate model promote {slot.label}"
             )
 
-    def promote(self, text: str, who: str) -> Iterator[str]:
+    def promote(self, text: str, who: str) -> Told:
         """Make the canary the active bundle, without a part lost or delayed; the one before is kept ready."""
         with self._move(f"promote {text} by {who}"):
             slot = self._workshop.found(text)
@@ -235,39 +253,42 @@ class ModelService:
                 recipes = self._workshop.loaded(slot, gently=True)
             reason = by(who, tally.told())
             with self._workshop.turn:
+                self._running(slot)  # it may have fallen meanwhile
                 self._workshop.go(lambda slots: rules.promote(slots, slot.sha256, reason))
                 self._before = self._swap(recipes)
-            yield f"{slot.label} is active; back again with linegate model rollback"
+            return f"{slot.label} is active; back again with linegate model rollback"
 
-    def rollback(self, text: str, reason: str, who: str) -> Iterator[str]:
+    def rollback(self, text: str, reason: str, who: str) -> str:
         """Take the bundle on trial back, or the active one in favour of the previous one."""
         with self._move(f"rollback by {who}"):
-            slots = self.slots
-            slot = self._workshop.found(text) if text else slots.on_trial or slots.active
-            if slot is None:
-                raise ModelRefusedError(
-                    "the bundle shipped with the software is active and none is on trial: nothing can be taken back"
-                )
+            slot = self._workshop.found(text) if text else self._meant_to_go()
             self._workshop.legal(lambda slots: rules.take_back(slots, slot.sha256, by(who)))
             with self._workshop.turn:
                 told = self._take_back(slot, by(who, reason or "the operator wanted it"), gently=True)
             self._parts.alarms.clear(Alarm.ROLLED, clock.now())
-            yield told
+            return told
 
     def self_test(self, who: str) -> SelfTest:
         """Judge the golden pictures by what is in use, while the station says that it is not ready.
+
+        Whoever asks has looked: what rates and answers were before counts no more.
 
         Raises:
             ModelRefusedError: Another move is under way, or the last test was a moment ago.
         """
         with self._move(f"selftest by {who}"):
-            if time.monotonic() - self._tested_at < AGAIN_S:
-                raise ModelRefusedError(f"a self-test ended less than {AGAIN_S:g} s ago: try again later")
-            return self._self_test()
+            tested = self._self_test()
+            self.health.anew()
+            self.look_at_rates()
+            return tested
 
     def requested_test(self, who: str, origin: str) -> SelfTest:
-        """Do a self-test that came over the line link, which goes on record with what it gave."""
-        tested = self.self_test(who)
+        """Do a self-test that came over the line link, which goes on record with what it gave; raises as the other.
+
+        A machine that asks every minute has looked at nothing.
+        """
+        with self._move(f"selftest by {who}"):
+            tested = self._self_test()
         done = Operator(who=who, origin=origin, action="model selftest", detail=tested.text[:500], at=clock.now())
         self._parts.ledger.append(done, owed=True)
         return tested
@@ -332,18 +353,19 @@ class ModelService:
         self._alarm(Alarm.ROLLED, f"{slot.label} was taken back out of the {slot.stage}: {reason}")
         return True
 
-    def give_way(self, active: Slot, reason: str) -> None:
-        """Have the active bundle give way to the previous one."""
+    def give_way(self, active: Slot, reason: str) -> bool:
+        """Have the active bundle give way to the previous one; False where that has to be tried again."""
         with self._workshop.turn:
             now = self.slots.active
             if now is None or now.sha256 != active.sha256:
-                return
+                return True
             try:
                 text = self._take_back(now, by(AUTOMATIC, reason), gently=False)
             except (ModelMoveError, ModelRefusedError) as error:
                 self._alarm(Alarm.ROLLED, f"{active.label} must go ({reason}), and cannot: {error}")
-                return
+                return False
         self._alarm(Alarm.ROLLED, f"{text}: {reason}")
+        return True
 
     def look_at_rates(self) -> None:
         """Raise or clear the alarm of rates outside their bands; where so configured, the station is not ready."""
@@ -356,14 +378,17 @@ class ModelService:
             self._alarm(Alarm.RATES, f"{unusual}{stop}")
 
     def take_in(self) -> None:
-        """Take in what sync has fetched, unless an operator is served."""
-        if not self._workshop.waiting or not self._asking.acquire(blocking=False):
+        """Take in what sync has fetched, unless an operator is served, or the disk took no more a moment ago."""
+        if time.monotonic() < self._take_in_from or not self._workshop.waiting:
+            return
+        if not self._asking.acquire(blocking=False):
             return
         self._asked = "taking in what was fetched"
         try:
-            for text in self._workshop.take_in("sync"):
+            for text in self._workshop.take_in(AUTOMATIC):
                 _LOG.info("%s", text)
         except ModelMoveError as error:
+            self._take_in_from = time.monotonic() + DISK_S
             _LOG.warning("%s", error)
         finally:
             self._asked = ""
@@ -401,10 +426,18 @@ class ModelService:
             tally=tally,
         )
 
+    def _meant_to_go(self) -> Slot:
+        try:
+            return rules.meant_to_go(self.slots, clock.now().utc_ms)
+        except rules.IllegalMoveError as error:
+            raise ModelRefusedError(str(error)) from error
+
     def _running(self, slot: Slot) -> Trial:
         trial = self._trial
         if trial is None or trial.slot.sha256 != slot.sha256:
             raise ModelRefusedError(f"the process of {slot.label} has not come up yet: try again in a moment")
+        if trial.fallen:
+            raise ModelRefusedError(f"{slot.label} must not go on, and is being taken back: {trial.fallen}")
         return trial
 
     def _take_back(self, slot: Slot, why: By, *, gently: bool) -> str:
@@ -420,15 +453,21 @@ class ModelService:
 
     def _swap(self, recipes: Recipes) -> Recipes:
         """Have what is triggered from now on judged by other recipes, proved a moment ago; returns those before."""
-        trial, self._trial = self._trial, None  # what is triggered from here on is not asked of it
+        trial = self._last_trial = self._trial
         before = self._parts.serving.put(recipes)
-        if trial is not None:
-            trial.stop()
+        self._trial = None
         self.health.anew()
         proved = SelfTest(pictures=1, faults=(), milliseconds=0)
         self._note_test(with_product(proved, self._settings.product, self._workshop.product))
-        self._mark()
+        mark_running(self._parts.store)
+        if trial is not None:
+            self._parts.gaps.wait()  # it is still asked of parts whose trigger came before
+            trial.stop()
         return before
+
+    def _trial_beside(self, recipe: LoadedRecipe) -> Trial | None:
+        """Return the trial that a part belongs to: a swap does not change what its trigger found."""
+        return self._trial if recipe is self._parts.serving.get(recipe.id) else self._last_trial
 
     def _end_trial(self) -> None:
         trial, self._trial = self._trial, None
@@ -436,18 +475,18 @@ class ModelService:
             trial.stop()
 
     def _self_test(self) -> SelfTest:
+        if time.monotonic() - self._tested_at < AGAIN_S:
+            raise ModelRefusedError(f"a self-test ended less than {AGAIN_S:g} s ago: try again later")
         station, parts = self._parts.station, self._parts
         station.testing = True
         try:
             time.sleep(HEARTBEAT_S)
             parts.gaps.wait()
             tested = self._workshop.tested(parts.serving.recipes)
+            self._note_test(tested)
         finally:
             self._tested_at = time.monotonic()
-            self.health.anew()
-            self.look_at_rates()
-            station.testing = False
-        self._note_test(tested)
+            station.testing = False  # the last of all: no part is judged before what came of it is known
         return tested
 
     def _note_test(self, tested: SelfTest) -> None:
@@ -458,21 +497,6 @@ class ModelService:
             self._parts.alarms.clear(Alarm.GOLDEN, clock.now())
         else:
             self._alarm(Alarm.GOLDEN, f"self-test failed, nothing is accepted: {tested.text}")
-
-    def _tell_of_last(self) -> None:
-        """Raise the alarm again of a bundle that went by itself, until a person moves one."""
-        for move in reversed(self.slots.moves):
-            if move.who != AUTOMATIC:
-                return
-            if move.after in {Stage.WITHDRAWN, Stage.REFUSED}:
-                self._alarm(Alarm.ROLLED, f"{move.bundle} was taken back: {move.reason}")
-                return
-
-    def _mark(self) -> None:
-        try:
-            mark_running(self._parts.store)
-        except SlotsError as error:
-            _LOG.warning("%s", error)
 
     def _alarm(self, alarm: Alarm, text: str) -> None:
         if not self._parts.alarms.raised(alarm):

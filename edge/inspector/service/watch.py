@@ -5,6 +5,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
@@ -19,6 +20,8 @@ TICK_S: Final = 1.0
 STOP_S: Final = 8.0
 PATIENCE_NS: Final = 3_000_000_000
 """So long the active bundle may fail before the previous one takes its place."""
+AGAIN_NS: Final = 30_000_000_000
+"""Where nothing can take its place that is tried again so much later: loading bundles costs the line."""
 SETTLED_NS: Final = 600_000_000_000
 """After so long without a bad end a bundle's crashes are forgotten."""
 _LOG: Final = logging.getLogger(__name__)
@@ -33,6 +36,7 @@ class ModelWatch:
         self._errands: queue.SimpleQueue[Callable[[], object]] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._failing_since_ns: int | None = None
+        self._try_from_ns = 0
         self._started_ns = time.monotonic_ns()
         self._settled = False
         self._thread = threading.Thread(target=self._work, name="models", daemon=True)
@@ -61,19 +65,25 @@ class ModelWatch:
         self._look_at_active()
         self.service.take_in()
         if not self._settled and time.monotonic_ns() - self._started_ns >= SETTLED_NS:
-            self._settled = True
             self.service.forget_crashes()
+            self._settled = True
 
     def _work(self) -> None:
+        next_look = time.monotonic() + TICK_S
         while not self._stopping.is_set():
-            try:
-                errand = self._errands.get(timeout=TICK_S)
-            except queue.Empty:
-                errand = self.look
-            try:
-                errand()
-            except Exception:  # noqa: BLE001 - whatever fails, the models are looked after
-                _LOG.exception("looking after the models met a fault and goes on")
+            with suppress(queue.Empty):
+                self._survive(self._errands.get(timeout=max(0.0, next_look - time.monotonic())))
+            # However many errands there are: an MES may ask for a test again and again.
+            if time.monotonic() >= next_look:
+                self._survive(self.look)
+                next_look = time.monotonic() + TICK_S
+
+    @staticmethod
+    def _survive(errand: Callable[[], object]) -> None:
+        try:
+            errand()
+        except Exception:  # noqa: BLE001 - whatever fails, the models are looked after
+            _LOG.exception("looking after the models met a fault and goes on")
 
     def _look_at_active(self) -> None:
         """Have the active bundle give way where its answers, the line or its golden pictures say that it fails."""
@@ -91,16 +101,19 @@ class ModelWatch:
             reason = reason or "it fails, and does not recover"
         if reason is None and self.service.test_failed is not None:
             reason = f"it fails its golden pictures: {self.service.test_failed}"
-        if reason is not None:
+        if reason is not None and present >= self._try_from_ns:
             self._failing_since_ns = None
-            self.service.give_way(active, reason)
+            if not self.service.give_way(active, reason):
+                self._try_from_ns = time.monotonic_ns() + AGAIN_NS
 
     def _fell(self, trial: Trial, reason: str) -> None:
         """Take that a candidate must not go on; from its own thread or the loop's."""
         self._errands.put(partial(self._withdraw, trial, reason))
 
     def _withdraw(self, trial: Trial, reason: str) -> None:
-        if not self._stopping.is_set() and not self.service.withdraw(trial, reason):
+        # What stops the station may end the candidate's process too: the trial goes on with the next start.
+        stopping = self._stopping.is_set() or self._parts.station.stopping
+        if not stopping and not self.service.withdraw(trial, reason):
             self._stopping.wait(TICK_S)
             self._errands.put(partial(self._withdraw, trial, reason))
 

@@ -12,7 +12,7 @@ from edge.core.codes import Code
 from edge.core.events import Compared, PartKey
 from edge.core.paired_evidence import PairedEvidence
 from edge.core.slots import Slot, Stage, is_canary_part
-from edge.core.trial import Opinion, Tally, budget_ms, failing
+from edge.core.trial import Opinion, Tally, Vitals, budget_ms, failing
 from edge.core.types import Decision, Verdict
 from edge.core.wire import per_mille
 from edge.inspector import clock
@@ -87,11 +87,12 @@ class Trial:
         self._failed = failed
         self._answers_min = answers_min
         self._tally = tally or Tally()
+        self._vitals = Vitals()
         self._lock = threading.Lock()
         self._news = threading.Condition(self._lock)
         self._waiting: deque[tuple[Asked, Callable[[Opinion | None], None]]] = deque()
         self._stopping = False
-        self._told = False
+        self._fallen = ""
         self._opened = threading.Event()
         self._ready: Ready | None = None
         self._refusal: CandidateError | None = None
@@ -174,9 +175,11 @@ class Trial:
             self._ledger.append(event)
         except LedgerError as error:
             _LOG.warning("a comparison is not on record: %s", error)
+        usable, budget = opinion.decision is not None, budget_ms(recipe.deadline_ms, recipe.capture_ms)
         with self._lock:
-            self._tally = tally = self._tally.after(event.own, opinion)
-        reason = failing(tally.vitals, budget_ms(recipe.deadline_ms, recipe.capture_ms), self._answers_min)
+            self._tally = self._tally.after(event.own, opinion)
+            vitals = self._vitals = self._vitals.after(usable=usable, took_ns=opinion.took_ns, budget_ms=budget)
+        reason = failing(vitals, self._answers_min)
         if reason is not None:
             self.end(reason)
 
@@ -189,25 +192,39 @@ class Trial:
     def end(self, reason: str) -> None:
         """Tell, once, that the candidate must not go on."""
         with self._lock:
-            told, self._told = self._told, True
-        if not told:
+            known, self._fallen = self._fallen, self._fallen or reason
+        if not known:
             self._failed(self, reason)
 
+    @property
+    def fallen(self) -> str:
+        """Why it must not go on, empty while nothing is known against it."""
+        return self._fallen
+
     def _offer(self, asked: Asked, answered: Callable[[Opinion | None], None]) -> bool:
+        crowded_out = None
         with self._news:
-            if self._stopping or self._told or not self._thread.is_alive() or (self._resting and not asked.urgent):
+            if self._stopping or self._fallen or not self._thread.is_alive() or (self._resting and not asked.urgent):
                 return False
             if asked.urgent:
                 self._waiting.appendleft((asked, answered))
-                if len(self._waiting) > WAITING and not self._waiting[-1][0].urgent:
-                    self._waiting.pop()
-                    self._tally = self._tally.without()
+                if len(self._waiting) > WAITING:
+                    crowded_out = self._waiting.pop()
             elif len(self._waiting) >= WAITING:
                 return False
             else:
                 self._waiting.append((asked, answered))
             self._news.notify_all()
+        if crowded_out is not None:
+            self._crowd_out(*crowded_out)
         return True
+
+    def _crowd_out(self, asked: Asked, answered: Callable[[Opinion | None], None]) -> None:
+        """Let go of what has waited longest, or came last of what nobody waits for; of a canary's part that counts."""
+        if not asked.urgent:
+            with self._lock:
+                self._tally = self._tally.without()
+        answered(None)
 
     def _next(self) -> tuple[Asked, Callable[[Opinion | None], None]] | None:
         with self._news:
@@ -234,12 +251,11 @@ class Trial:
             _LOG.exception("the trial of %s met a fault", self.slot.label)
             reason = f"{type(error).__name__}: {error}"
         finally:
-            self._candidate.close()
+            if reason and self._opened.is_set():
+                self.end(reason)  # before anything else: it must not take a step further
             self._drop()
-            opened = self._opened.is_set()
+            self._candidate.close()
             self._opened.set()
-        if reason and opened:
-            self.end(reason)
 
     def _judged(self, asked: Asked) -> Opinion:
         started = time.monotonic_ns()

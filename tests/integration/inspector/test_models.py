@@ -1,11 +1,9 @@
 """Models in service on a whole station: every step, every refusal, and everything that takes one back."""
 
 import json
-import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,7 +11,7 @@ import pytest
 from deploy.slots.store import SlotStore, read_slots
 from edge.core import wire
 from edge.core.codes import Code
-from edge.core.slots import By, Stage, is_canary_part, shadow
+from edge.core.slots import AUTOMATIC, By, Stage, is_canary_part, shadow
 from edge.core.trial import Tally
 from edge.core.types import Decision
 from edge.inspector import daemon as daemon_module
@@ -24,56 +22,9 @@ from edge.inspector.service import service as service_module
 from edge.inspector.trial.protocol import Ready
 from edge.ledger import LedgerCorruptError
 from tests.support.candidates import ACCEPTS, NOTHING, REJECTS, Candidates, StandInCandidate, bring, crash, dawdle
+from tests.support.moves import MANY, done, events, on_trial, reason_of, refused, running, settings, stage_of
 from tests.support.stations import SESSION, RunningStation, StandInJudge, pictures
 from tests.support.waiting import wait_until
-
-MANY = 400
-
-
-def stage_of(station: RunningStation, bundle: str) -> str:
-    known = {slot.label: slot.stage.value for slot in read_slots(station.store).bundles}
-    return known.get(bundle, "absent")
-
-
-def reason_of(station: RunningStation, bundle: str) -> str:
-    return next(slot.reason for slot in read_slots(station.store).bundles if slot.label == bundle)
-
-
-def done(station: RunningStation, action: str, bundle: str = "", **fields: object) -> str:
-    reply = station.model(action, bundle, **fields)
-    assert reply.state is State.DONE, reply.text
-    return reply.text
-
-
-def refused(station: RunningStation, action: str, bundle: str = "", **fields: object) -> str:
-    reply = station.model(action, bundle, **fields)
-    assert reply.state is State.REFUSED, reply.text
-    return reply.text
-
-
-def on_trial(station: RunningStation, bundle: str, share: float | None = None) -> None:
-    for action in ("verify", "shadow"):
-        done(station, action, bundle)
-    if share is not None:
-        done(station, "canary", bundle, share=share)
-
-
-def events(station: RunningStation, kind: str) -> list[dict[str, object]]:
-    with closing(sqlite3.connect(f"file:{station.store / 'ledger.db'}?mode=ro", uri=True)) as connection:
-        rows = connection.execute("SELECT body FROM events WHERE kind = ? ORDER BY id", (kind,)).fetchall()
-    return [json.loads(body) for (body,) in rows]
-
-
-@contextmanager
-def running(store: Path, candidate: StandInCandidate | None = None, **options: object) -> Iterator[RunningStation]:
-    known = {"toy-3": candidate} if candidate else {}
-    options.setdefault("steps", pictures(MANY))
-    with RunningStation(store, candidate=Candidates(known), settings=settings(), **options) as station:  # type: ignore[arg-type]
-        yield station
-
-
-def settings(more: str = "") -> str:
-    return f'[models]\nproduct = "phone"\n{more}\n'
 
 
 def test_a_whole_life(tmp_path: Path) -> None:
@@ -209,7 +160,7 @@ def test_a_candidate_that_fails_is_taken_back_by_itself(
         wait_until(lambda: words in station.alarm("rolled"), what="the alarm")
         assert station.inspect(next(trigs)).dec is Decision.ACCEPT
         wait_until(lambda: events(station, "model_moved")[-1]["after"] == "withdrawn", what="the move on record")
-        assert events(station, "model_moved")[-1]["who"] == "linegate"
+        assert events(station, "model_moved")[-1]["who"] == AUTOMATIC
 
 
 def test_paired_evidence_takes_a_candidate_back(tmp_path: Path) -> None:
@@ -562,6 +513,12 @@ def test_rates_outside_their_band_alarm_and_stop_the_station_where_configured(
         wait_until(stopped, 30.0, what="the alarm")
         wait_until(lambda: not station.ready(), what="a station that is not ready")
         assert stage_of(station, "toy-3") == "absent"
+        station.send(wire.TEST, b"")
+        wait_until(lambda: station.on(wire.TEST_RESULT), what="the answer on evt/test")
+        beats = len(station.heartbeats())
+        wait_until(lambda: len(station.heartbeats()) > beats + 1, what="heartbeats after the test")
+        assert not station.ready()  # an MES that asks has not looked
+        assert "rejects" in station.alarm("rates")
         done(station, "selftest")
         wait_until(station.ready, what="a ready station after somebody looked")
 

@@ -81,6 +81,10 @@ def test_the_inspector_sees_cameras_and_the_processor() -> None:
     assert "ProcSubset" not in found
 
 
+def test_the_inspector_ends_the_process_of_a_trial_itself() -> None:
+    assert settings("linegate-inspect.service")["KillMode"] == ["mixed"]
+
+
 def test_sync_may_not_touch_the_spool_and_comes_last() -> None:
     found = settings("linegate-sync.service")
     assert found["ReadOnlyPaths"] == ["-/var/lib/linegate/spool"]

@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.core.slots import (
+    AUTOMATIC,
+    JUST_GONE_MS,
     SPARE_KEPT,
     By,
     IllegalMoveError,
@@ -18,6 +20,7 @@ from edge.core.slots import (
     faults,
     find,
     is_canary_part,
+    meant_to_go,
     promote,
     refuse,
     removable,
@@ -25,10 +28,13 @@ from edge.core.slots import (
     shadow,
     stage,
     take_back,
+    taken_back,
     verify,
 )
 
 BY = By(who="anna", at=1_000, reason="because")
+ITSELF = By(who=AUTOMATIC, at=1_000, reason="it hangs")
+LATER = 1_000 + JUST_GONE_MS
 
 
 def digest(number: int) -> str:
@@ -145,6 +151,41 @@ def test_a_bundle_is_found_by_name_file_or_hash() -> None:
     slots = stage(Slots(), slot(1), BY)
     for text in ("toy-1", "toy-1.lgb", digest(1)[:12], digest(1)):
         assert find(slots, text).sha256 == digest(1)
+
+
+def test_who_names_nothing_means_the_bundle_on_trial_else_the_active_one() -> None:
+    assert meant_to_go(canary_of(active(1), 2), LATER).version == 2
+    assert meant_to_go(active(1), LATER).version == 1
+    with pytest.raises(IllegalMoveError, match="linegate model list"):
+        meant_to_go(stage(Slots(), slot(1), BY), LATER)
+
+
+def test_after_a_bundle_has_just_gone_the_next_one_must_be_named() -> None:
+    slots = take_back(canary_of(active(1), 2), digest(2), BY)
+    with pytest.raises(
+        IllegalMoveError, match=r"toy-2 was taken back already, by anna .*linegate model rollback toy-1"
+    ):
+        meant_to_go(slots, LATER - 1)
+    assert meant_to_go(slots, LATER).version == 1
+
+
+def test_a_bundle_that_came_back_meanwhile_need_not_be_named() -> None:
+    slots = verify(take_back(canary_of(active(1), 2), digest(2), ITSELF), digest(2), BY)
+    slots = promote(canary(shadow(slots, digest(2), BY), digest(2), 1.0, BY), digest(2), BY)
+    assert meant_to_go(slots, 1_000).version == 2
+
+
+def test_what_the_station_took_back_itself_is_told_until_a_person_has_moved_a_bundle() -> None:
+    slots = take_back(canary_of(active(1), 2), digest(2), ITSELF)
+    slots = stage(slots, slot(3), ITSELF)
+    gone = taken_back(slots)
+    assert gone is not None
+    assert (gone.bundle, gone.reason) == ("toy-2", "it hangs")
+    with pytest.raises(IllegalMoveError, match=r"by the station \(it hangs\)"):
+        meant_to_go(slots, LATER)
+    slots = verify(slots, digest(3), BY)
+    assert taken_back(slots) is None
+    assert meant_to_go(slots, LATER).version == 1
 
 
 @pytest.mark.parametrize("share", [0.0, -0.1, 1.1, float("nan")])

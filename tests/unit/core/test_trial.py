@@ -17,27 +17,34 @@ NONE = Opinion(decision=None, code=302, score=None, took_ns=10 * MS)
 def vitals(usable: int, unusable: int, took_ms: float = 10) -> Vitals:
     found = Vitals()
     for _ in range(unusable):
-        found = found.after(usable=False, took_ns=0)
+        found = found.after(usable=False, took_ns=0, budget_ms=100)
     for _ in range(usable):
-        found = found.after(usable=True, took_ns=int(took_ms * MS))
+        found = found.after(usable=True, took_ns=int(took_ms * MS), budget_ms=100)
     return found
 
 
 def test_nothing_is_said_of_a_few_answers() -> None:
-    assert failing(vitals(0, LEAST - 1), 100) is None
-    assert "0% of its last" in (failing(vitals(0, LEAST), 100) or "")
+    assert failing(vitals(0, LEAST - 1)) is None
+    assert "0% of its last" in (failing(vitals(0, LEAST)) or "")
 
 
 def test_a_busy_moment_takes_nobody_out_but_slowness_does() -> None:
     busy = vitals(LEAST, 0)
     for _ in range(5):
-        busy = busy.after(usable=True, took_ns=900 * MS)
-    assert failing(busy, 100) is None
-    assert "it takes 150 ms" in (failing(vitals(LEAST, 0, 150), 100) or "")
+        busy = busy.after(usable=True, took_ns=900 * MS, budget_ms=100)
+    assert failing(busy) is None
+    assert "it takes 150 ms" in (failing(vitals(LEAST, 0, 150)) or "")
+
+
+def test_a_time_is_measured_by_what_its_own_recipe_leaves() -> None:
+    found = Vitals()
+    for took_ms, budget in [(200, 250), (30, 40)] * LEAST:
+        found = found.after(usable=True, took_ns=took_ms * MS, budget_ms=budget)
+        assert failing(found) is None
 
 
 def test_only_the_newest_answers_count() -> None:
-    assert failing(vitals(WINDOW, 40), 100) is None
+    assert failing(vitals(WINDOW, 40)) is None
 
 
 def test_a_tally_counts_every_part_once() -> None:

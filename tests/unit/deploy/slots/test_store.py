@@ -9,8 +9,8 @@ import pytest
 from deploy.slots import record
 from deploy.slots.errors import SlotsBusyError, SlotsError, SlotsRefusedError
 from deploy.slots.provenance import Provenance, provenance_path, read_provenance
-from deploy.slots.store import SlotStore, read_slots
-from edge.core.slots import By, Stage, canary, promote, shadow, verify
+from deploy.slots.store import READ_ONLY, SlotStore, read_slots
+from edge.core.slots import By, Stage, canary, promote, shadow, take_back, verify
 from models.bundle.writing import pack
 from tests.support.bundles import manifest, members, packed
 from tests.support.disks import fill, small_disk
@@ -94,26 +94,91 @@ def test_an_illegal_move_is_refused_with_what_to_do(tmp_path: Path) -> None:
 def test_what_a_crash_left_behind_is_removed(tmp_path: Path) -> None:
     with SlotStore.open(tmp_path) as store:
         kept = store.path_of(store.stage(*incoming(store, packed()), BY))
-        (store.folder / "orphan-1.lgb").write_bytes(b"never became known")
+        orphan = store.folder / "orphan-1.lgb"
+        orphan.write_bytes(b"never became known")
+        orphan.chmod(READ_ONLY)
         (store.folder / ".xyz.tmp").write_bytes(b"half")
     with SlotStore.open(tmp_path) as store:
         assert sorted(entry.name for entry in store.folder.iterdir() if entry.suffix in {".lgb", ".tmp"}) == [kept.name]
 
 
-def test_a_spoilt_record_is_noticed_and_the_one_before_stands_in(tmp_path: Path) -> None:
+def test_a_bundle_that_a_person_put_there_for_a_recipe_stays(tmp_path: Path) -> None:
+    with SlotStore.open(tmp_path) as store:
+        theirs = store.folder / "tiles-2.lgb"
+        theirs.write_bytes(packed())
+        theirs.chmod(0o644)
+    with SlotStore.open(tmp_path):
+        assert theirs.read_bytes() == packed()
+
+
+def test_a_spoilt_record_is_noticed_and_its_copy_stands_in(tmp_path: Path) -> None:
     with SlotStore.open(tmp_path) as store:
         slot = store.stage(*incoming(store, packed()), BY)
         for change in (verify, shadow):
             store.move(lambda slots, change=change: change(slots, slot.sha256, BY))
         file = store.folder / record.FILE_NAME
     file.write_bytes(file.read_bytes().replace(b'"stage":"shadow"', b'"stage":"active"'))
+    assert read_slots(tmp_path).bundles[0].stage is Stage.SHADOW
+
+
+def test_a_spoilt_record_does_not_bring_a_withdrawn_bundle_back(tmp_path: Path) -> None:
+    with SlotStore.open(tmp_path) as store:
+        slot = store.stage(*incoming(store, packed()), BY)
+        for change in (verify, shadow, lambda slots, sha256, by: canary(slots, sha256, 0.2, by), promote, take_back):
+            store.move(lambda slots, change=change: change(slots, slot.sha256, BY))
+        file = store.folder / record.FILE_NAME
+    file.write_bytes(b"{")
+    assert read_slots(tmp_path).active is None
+    with SlotStore.open(tmp_path) as store:
+        assert store.slots.active is None
+    assert record.decode(file.read_bytes()) == store.slots  # mended, lest the next fault finds the last copy
+
+
+def test_a_copy_that_a_kill_left_behind_is_renewed_at_the_start(tmp_path: Path) -> None:
+    with SlotStore.open(tmp_path) as store:
+        slot = store.stage(*incoming(store, packed()), BY)
+        copy = store.folder / record.COPY_NAME
+        old = copy.read_bytes()
+        store.move(lambda slots: verify(slots, slot.sha256, BY))
+    copy.write_bytes(old)
+    with SlotStore.open(tmp_path) as store:
+        assert record.decode(copy.read_bytes()) == store.slots
+
+
+def test_a_copy_that_cannot_be_written_is_none_rather_than_an_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with SlotStore.open(tmp_path) as store:
+        slot = store.stage(*incoming(store, packed()), BY)
+        real = record.write_whole
+
+        def full(path: Path, data: bytes) -> None:
+            if path.name == record.COPY_NAME:
+                raise OSError(28, "No space left on device")
+            real(path, data)
+
+        monkeypatch.setattr(record, "write_whole", full)
+        store.move(lambda slots: verify(slots, slot.sha256, BY))
+        assert not (store.folder / record.COPY_NAME).exists()
     assert read_slots(tmp_path).bundles[0].stage is Stage.VERIFIED
+
+
+def test_who_may_not_read_the_record_is_told_so_and_not_to_move_it_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(_path: Path, _limit: int) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(record, "read_bounded", forbidden)
+    with pytest.raises(SlotsError, match="join its group") as caught:
+        read_slots(tmp_path)
+    assert "move these files away" not in str(caught.value)
 
 
 def test_a_record_that_is_lost_altogether_says_what_to_do(tmp_path: Path) -> None:
     with SlotStore.open(tmp_path) as store:
         store.stage(*incoming(store, packed()), BY)
-        for name in (record.FILE_NAME, record.BEFORE_NAME):
+        for name in (record.FILE_NAME, record.COPY_NAME):
             (store.folder / name).write_bytes(b"{")
     with pytest.raises(SlotsError, match="move these files away"):
         read_slots(tmp_path)
