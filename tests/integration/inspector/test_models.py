@@ -342,7 +342,7 @@ def test_what_is_no_bundle_is_not_taken_in_and_is_on_record(tmp_path: Path) -> N
         station.stop()
         assert station.verified().ok
     [refusal] = events(station, "operator")
-    assert (refusal["who"], refusal["action"]) == ("sync", "model refused")
+    assert (refusal["who"], refusal["action"]) == (AUTOMATIC, "model refused")
     assert str(refusal["detail"]).startswith("toy-3.lgb is not taken in: ")
 
 
