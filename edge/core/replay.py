@@ -225,8 +225,8 @@ def match_truths(
 def most_telling(parts: Iterable[ReplayedPart]) -> list[ReplayedPart]:
     """Return the parts with differing verdicts, those that people should look at first in front.
 
-    First what the candidate alone lets pass or throws away by the truth, then what it newly accepts, then the rest; in
-    the order given within each.
+    First what the candidate alone lets pass or throws away by the truth, then what it newly accepts, then the rest,
+    last what the incumbent's model did not judge (a deadline, the camera); in the order given within each.
     """
     return sorted((part for part in parts if part.differs), key=_rank)
 
@@ -243,6 +243,8 @@ def _rank(part: ReplayedPart) -> int:
         return 0
     if part.defective is False and after is Decision.REJECT:
         return 1
+    if not part.incumbent.by_judging:
+        return 5
     if part.defective is None and after is Decision.ACCEPT:
         return 2
     return 4 if before is Decision.CANNOT_JUDGE else 3

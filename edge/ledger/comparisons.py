@@ -13,11 +13,12 @@ from edge.ledger.codec import CodecError, Row, decode
 from edge.ledger.errors import LedgerCorruptError, explain
 from edge.ledger.schema import FILE_NAME, connect_reader
 
-_COMPARED: Final = (
-    "SELECT id, kind, body ->> 'part', body ->> 'own', body ->> 'decision', body ->> 'truth' FROM events "
-    "WHERE kind IN ('compared', 'truth') AND utc_ms >= ? AND id > ? AND (kind = 'truth' OR body ->> 'bundle' = ?) "
-    "ORDER BY id LIMIT ?"
-)
+_COMPARED: Final = """
+    SELECT id, kind, utc_ms, body ->> 'part', body ->> 'own', body ->> 'decision', received_at, body ->> 'truth'
+    FROM events LEFT JOIN (SELECT session, trig, received_at FROM parts) USING (session, trig)
+    WHERE kind IN ('compared', 'truth') AND utc_ms >= ? AND id > ? AND (kind = 'truth' OR body ->> 'bundle' = ?)
+    ORDER BY id LIMIT ?
+"""
 _MOVED: Final = (
     "SELECT kind, utc_ms, mono_ns, epoch, session, trig, seq, body FROM events "
     "WHERE kind = 'model_moved' ORDER BY id DESC LIMIT 1"
@@ -27,18 +28,23 @@ PAGE: Final = 2_000
 
 
 class Judged(NamedTuple):
-    """A part that both judged; ``decision`` is None where the candidate gave no usable answer."""
+    """A part that both judged, received at ``received_at`` (Unix ms).
+
+    ``decision`` is None where the candidate gave no usable answer.
+    """
 
     part: str
     own: Decision
     decision: Decision | None
+    received_at: int
 
 
 class Found(NamedTuple):
-    """What was found of a part later."""
+    """What was found of a part, and when (Unix ms)."""
 
     part: str
     defective: bool
+    at: int
 
 
 def comparisons(directory: Path, bundle: str, since_utc_ms: int) -> Iterator[Judged | Found]:
@@ -82,10 +88,11 @@ def last_revision(directory: Path) -> int | None:
 
 
 def _read(row: tuple[Any, ...]) -> Judged | Found:
-    _, kind, part, own, decision, truth = row
+    _, kind, at, part, own, decision, received_at, truth = row
     if kind == "truth":
-        return Found(part, truth == "reject")
-    return Judged(part, Decision(own), None if decision is None else Decision(decision))
+        return Found(part, truth == "reject", at)
+    known = at if received_at is None else received_at
+    return Judged(part, Decision(own), None if decision is None else Decision(decision), known)
 
 
 def _rows(

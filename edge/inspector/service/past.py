@@ -25,8 +25,10 @@ def past_trial(store: Path, slots: Slots, slot: Slot, pairs: Pairs) -> Tally:
             pair = one.own, one.decision or Decision.CANNOT_JUDGE
             judged[pair] += 1
             silent += one.decision is None
-            pairs.judged(one.part, *pair)
-        elif (known := pairs.found(one.part)) is not None:
+            defective = pairs.judged(one.part, *pair, one.received_at)
+            if defective is not None:
+                evidence = evidence.with_truth(*pair, defective=defective)
+        elif (known := pairs.found(one.part, one.at, defective=one.defective)) is not None:
             evidence = evidence.with_truth(*known, defective=one.defective)
     return Tally(evidence=replace(evidence, judged=PairTable.of(judged)), silent=silent)
 

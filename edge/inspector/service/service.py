@@ -150,11 +150,15 @@ class ModelService:
         if trial is None:
             return
         key, part, own = inspected.decided.key, inspected.decided.part, inspected.own
+        received_at = inspected.part.order.received.utc_ms
 
         def note(opinion: Opinion) -> None:
             event = compared(trial, key, opinion, part=part, model=recipe.model, own=own, urgent=asked is not None)
-            self._pairs.judged(part, own.decision, opinion.verdict)
+            pair = own.decision, opinion.verdict
+            defective = self._pairs.judged(part, *pair, received_at)
             trial.record(event, opinion, recipe)
+            if defective is not None:
+                self._weigh(trial, trial.with_truth(*pair, defective=defective))
 
         if asked is None:
             trial.show(key, recipe, inspected.views, note)
@@ -175,8 +179,11 @@ class ModelService:
             trial = self._trial
             if trial is None:
                 self._early.append(truth)
-            elif (pair := self._pairs.found(truth.part)) is not None:
-                self._weigh(trial, trial.with_truth(*pair, defective=truth.truth == "reject"))
+                return
+            defective = truth.truth == "reject"
+            pair = self._pairs.found(truth.part, truth.at.utc_ms, defective=defective)
+            if pair is not None:
+                self._weigh(trial, trial.with_truth(*pair, defective=defective))
 
     # What operators ask for.
 

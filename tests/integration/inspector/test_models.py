@@ -196,6 +196,21 @@ def test_a_truth_of_a_part_that_came_again_is_not_held_against_what_was_said_bef
         going_on.set()
 
 
+def test_what_is_found_before_the_candidate_has_answered_weighs_too(tmp_path: Path) -> None:
+    bring(tmp_path)
+    going_on = threading.Event()
+    slow = StandInCandidate(opinion=ACCEPTS, behave=lambda: going_on.wait(30))
+    with running(tmp_path, slow, judge=StandInJudge(score=0.95)) as station:
+        on_trial(station, "toy-3")
+        station.inspect(1)
+        wait_until(lambda: slow.judged, what="the part before the candidate")
+        station.send(wire.TRUTH, wire.encode_truth(wire.TruthReport(part="P1", truth="reject", source="gauge")))
+        wait_until(lambda: events(station, "truth"), what="the truth on record")
+        going_on.set()
+        wait_until(lambda: events(station, "compared"), what="the comparison on record")
+        assert "1 with a known truth" in done(station, "canary", "toy-3", share=0.5)
+
+
 def test_what_is_found_while_a_trial_comes_up_again_weighs_too(tmp_path: Path) -> None:
     bring(tmp_path)
     with running(tmp_path, judge=StandInJudge(score=0.95)) as station:

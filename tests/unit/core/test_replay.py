@@ -117,6 +117,7 @@ def test_a_part_without_a_name_has_no_truth() -> None:
 
 def test_new_escapes_stand_first() -> None:
     parts = [
+        part(CANNOT, ACCEPT, name="late", code=Code.STORE_LATE),
         part(CANNOT, REJECT, name="settled"),
         part(REJECT, ACCEPT, name="newly accepted"),
         part(ACCEPT, ACCEPT, "reject", name="same"),
@@ -125,7 +126,7 @@ def test_new_escapes_stand_first() -> None:
         part(REJECT, ACCEPT, "reject", name="escape"),
     ]
     order = [one.name for one in most_telling(parts)]
-    assert order == ["escape", "overkill", "newly accepted", "doubtful", "settled"]
+    assert order == ["escape", "overkill", "newly accepted", "doubtful", "settled", "late"]
 
 
 @given(st.lists(st.tuples(st.sampled_from(Decision), st.sampled_from(Decision)), max_size=40))

@@ -14,7 +14,7 @@ from edge.core.types import Decision
 from edge.inspector.service.pairs import Pairs
 from edge.inspector.service.past import past_trial, trial_began
 from edge.ledger import LedgerCorruptError
-from tests.support.ledgers import START_MS, instant, key, tampering, write
+from tests.support.ledgers import START_MS, instant, key, received, tampering, write
 
 ACCEPT, REJECT, CANNOT = Decision.ACCEPT, Decision.REJECT, Decision.CANNOT_JUDGE
 SHA = "ab" * 32
@@ -106,9 +106,20 @@ def test_what_is_read_back_is_what_was_counted(
     assert (found.evidence, found.silent) == (tally.evidence, tally.silent)
 
 
+def test_a_truth_that_came_before_the_answer_counts(tmp_path: Path) -> None:
+    seen = [received(key(1), 5, part="A"), truth("A", "reject", 8), compared(10, REJECT, ACCEPT, "A")]
+    seen[2] = replace(seen[2], key=key(1))  # type: ignore[arg-type]
+    assert tally_of(tmp_path, seen).evidence.defective.transitions()["reject->accept"] == 1
+
+
+def test_a_truth_of_before_the_part_came_does_not(tmp_path: Path) -> None:
+    seen = [truth("A", "reject", 8), received(key(10), 9, part="A"), compared(10, REJECT, ACCEPT, "A")]
+    assert tally_of(tmp_path, seen).evidence.defective.total == 0
+
+
 def test_a_pair_is_forgotten_where_its_name_comes_again() -> None:
     pairs = Pairs()
-    pairs.judged("A", REJECT, ACCEPT)
+    pairs.judged("A", REJECT, ACCEPT, 1)
     pairs.forget("A")
     pairs.forget("B")
-    assert pairs.found("A") is None
+    assert pairs.found("A", 2, defective=True) is None
