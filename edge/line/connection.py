@@ -22,7 +22,9 @@ from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, LogLevel, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from edge.core import wire
 from edge.line.delivery import QUEUE, WINDOW, Outgoing, guarded, room
 from edge.line.link import LinkEvents, Message
 from edge.line.reasons import explain
@@ -218,12 +220,18 @@ class Connection:
 
     def _subscribe(self) -> None:
         self._subscribe_at = None
-        topics = [(f"{self._settings.base_topic}/{topic}", 1) for topic in self._settings.subscriptions]
+        topics = [(f"{self._settings.base_topic}/{topic}", self._how(topic)) for topic in self._settings.subscriptions]
         if topics:
             self._suback_due = time.monotonic() + KEEPALIVE_S
             self._client.subscribe(topics)
         else:
             self._become_ready()
+
+    def _how(self, topic: str) -> SubscribeOptions | int:
+        """Return how to subscribe: MQTT 5 can tell at once of a trigger that it is published retained, 3.1.1 cannot."""
+        if self.protocol is not MQTTProtocolVersion.MQTTv5:
+            return 1
+        return SubscribeOptions(qos=1, retainAsPublished=topic == wire.TRIGGER)
 
     def _become_ready(self) -> None:
         if not self._subscribed:
