@@ -195,7 +195,8 @@ def _tell_refusal(trust: Trust, source: str, error: UpdateError, tell: Tell, at:
 def _tell_well(trust: Trust, source: str, fetched: Fetched | None, tell: Tell, at: int) -> None:
     ended = any(one.source == source for one in trust.state.standing)
     if fetched is not None or ended:
-        text = "" if fetched is None else f"{fetched.bundle} ({fetched.sha256}) was fetched"
+        signed = "" if fetched is None or fetched.signed else ", UNSIGNED"
+        text = "" if fetched is None else f"{fetched.bundle} ({fetched.sha256}) was fetched{signed}"
         trust.queue(Told(source=source, refusal=None, bundle=fetched.bundle if fetched else "", text=text, at=at))
     _flush(trust, tell)
 

@@ -126,7 +126,8 @@ def opened(store: Path) -> Iterator[Trust]:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         os.close(lock)
-        raise UpdateError(Refusal.BUSY, f"{folder}: another update is under way: try again when it is done") from error
+        text = f"{folder}: another update is under way: try again when it is done, or stop linegate-sync meanwhile"
+        raise UpdateError(Refusal.BUSY, text) from error
     try:
         with suppress(OSError):
             sweep(folder)

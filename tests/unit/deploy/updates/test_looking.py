@@ -8,7 +8,8 @@ import pytest
 from deploy.publishing import operations
 from deploy.updates import trust
 from deploy.updates.errors import Refusal, UpdateError
-from tests.support.repositories import DAY, Factory, StationClient, make_station
+from deploy.updates.looking import take_plain
+from tests.support.repositories import DAY, Factory, StationClient, make_station, write_bundle
 
 
 @pytest.fixture
@@ -141,6 +142,14 @@ def test_a_time_floor_in_the_future_blocks_until_the_memory_is_moved_away(
     assert caught.value.refusal is Refusal.EXPIRED
     (station.store / trust.FOLDER / trust.FILE).unlink()
     assert station.look() is not None
+
+
+def test_that_nobody_vouches_for_a_plain_file_is_on_record(tmp_path: Path, station: StationClient) -> None:
+    path = write_bundle(tmp_path, version=4)
+    assert not take_plain(path, None, station.store, live=False, tell=station.tell).signed
+    [report] = station.reports
+    assert report.record
+    assert report.text.endswith("was fetched, UNSIGNED")
 
 
 def test_what_is_withdrawn_before_its_turn_is_never_fetched(factory: Factory, station: StationClient) -> None:
