@@ -21,21 +21,18 @@ from edge.inspector.loop import Inspected
 from edge.inspector.recipes import LoadedRecipe, Recipes, of_active
 from edge.inspector.selftest import SelfTest
 from edge.inspector.service.errors import ModelMoveError, ModelRefusedError
+from edge.inspector.service.golden import GoldenTest
 from edge.inspector.service.health import Health
 from edge.inspector.service.pairs import Pairs
 from edge.inspector.service.past import past_trial
 from edge.inspector.service.starting import mark_running
-from edge.inspector.service.workshop import TRIAL_NICE, Parts, Workshop, by, with_product
+from edge.inspector.service.workshop import TRIAL_NICE, Parts, Workshop, by
 from edge.inspector.trial.candidate import CandidateError
 from edge.inspector.trial.running import SILENT, Asked, Trial, compared
 from edge.ledger.comparisons import last_revision
 
-HEARTBEAT_S: Final = 0.6
-"""So long the station says that it is not ready before a self-test begins: the PLC has heard it by then."""
 PATIENCE_S: Final = 10.0
 """So long an install waits: most likely the station itself takes in the very bundle."""
-AGAIN_S: Final = 10.0
-"""Self-tests come no closer than this: each takes the station out of service for a second."""
 DISK_S: Final = 60.0
 """So long nothing is written to a disk that did not take a bundle: the record of the parts needs what room there is."""
 _LOG: Final = logging.getLogger(__name__)
@@ -66,11 +63,9 @@ class ModelService:
         self._before: Recipes | None = None
         self._asking = threading.Lock()
         self._asked = ""
-        self._tested_at = -AGAIN_S
         self._take_in_from = 0.0
-        self.test_failed: str | None = None
         parts.station.trial = self.told
-        self._note_test(with_product(tested, self._settings.product, self._workshop.product))
+        self.golden = GoldenTest(parts, self._workshop, tested)
 
     # Its life.
 
@@ -271,7 +266,7 @@ class ModelService:
             ModelRefusedError: Another move is under way, or the last test was a moment ago.
         """
         with self._move(f"selftest by {who}"):
-            tested = self._self_test()
+            tested = self.golden.run()
             self.health.anew()
             self.look_at_rates()
             return tested
@@ -282,7 +277,7 @@ class ModelService:
         A machine that asks every minute has looked at nothing.
         """
         with self._move(f"selftest by {who}"):
-            tested = self._self_test()
+            tested = self.golden.run()
         done = Operator(who=who, origin=origin, action="model selftest", detail=tested.text[:500], at=clock.now())
         self._parts.ledger.append(done, owed=True)
         return tested
@@ -437,8 +432,7 @@ class ModelService:
         before = self._parts.serving.put(recipes)
         self._trial = None
         self.health.anew()
-        proved = SelfTest(pictures=1, faults=(), milliseconds=0)
-        self._note_test(with_product(proved, self._settings.product, self._workshop.product))
+        self.golden.proved()
         mark_running(self._parts.store)
         if trial is not None:
             self._parts.gaps.wait()  # it is still asked of parts whose trigger came before
@@ -453,30 +447,6 @@ class ModelService:
         trial, self._trial = self._trial, None
         if trial is not None:
             trial.stop()
-
-    def _self_test(self) -> SelfTest:
-        if time.monotonic() - self._tested_at < AGAIN_S:
-            raise ModelRefusedError(f"a self-test ended less than {AGAIN_S:g} s ago: try again later")
-        station, parts = self._parts.station, self._parts
-        station.testing = True
-        try:
-            time.sleep(HEARTBEAT_S)
-            parts.gaps.wait()
-            tested = self._workshop.tested(parts.serving.recipes)
-            self._note_test(tested)
-        finally:
-            self._tested_at = time.monotonic()
-            station.testing = False  # the last of all: no part is judged before what came of it is known
-        return tested
-
-    def _note_test(self, tested: SelfTest) -> None:
-        active = self.slots.active
-        self.test_failed = tested.text if active is not None and active.sha256 in tested.failed else None
-        self._parts.station.self_test_failed = not tested.passed
-        if tested.passed:
-            self._parts.alarms.clear(Alarm.GOLDEN, clock.now())
-        else:
-            self._alarm(Alarm.GOLDEN, f"self-test failed, nothing is accepted: {tested.text}")
 
     def _alarm(self, alarm: Alarm, text: str) -> None:
         if not self._parts.alarms.raised(alarm):

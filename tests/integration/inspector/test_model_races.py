@@ -23,6 +23,7 @@ from edge.inspector.selftest import SelfTest
 from edge.inspector.service import service as service_module
 from edge.inspector.service import watch as watch_module
 from edge.inspector.service.errors import ModelMoveError
+from edge.inspector.service.golden import GoldenTest
 from edge.inspector.service.service import ModelService
 from edge.inspector.service.starting import boot_id
 from edge.inspector.service.watch import ModelWatch
@@ -109,15 +110,15 @@ def test_a_station_that_fails_its_golden_test_is_never_ready_in_between(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     noted: list[bool] = []
-    note = ModelService._note_test
+    note = GoldenTest._note
 
-    def watched(self: ModelService, tested: SelfTest) -> None:
+    def watched(self: GoldenTest, tested: SelfTest) -> None:
         noted.append(self._parts.station.ready())
         note(self, tested)
 
     outcome = [SelfTest(pictures=1, faults=(), milliseconds=1)]
     with running(tmp_path, self_test=lambda _recipes, _pause: outcome[0]) as station:
-        monkeypatch.setattr(ModelService, "_note_test", watched)
+        monkeypatch.setattr(GoldenTest, "_note", watched)
         outcome[0] = SelfTest(pictures=1, faults=("score 0.9 instead of 0.1",), milliseconds=1)
         assert station.model("selftest").state is State.FAILED
         assert noted == [False]
