@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
+from edge.config import ACTIVE_BUNDLE
 from edge.core import slots as rules
 from edge.core.events import Operator, PartKey, Truth
 from edge.core.paired_evidence import Advice, EvidenceRule, weigh
@@ -240,6 +241,7 @@ class ModelService:
             yield f"{slot.label} is loaded and warmed up beside ({tally.told()})"
             with self._running(slot).resting():
                 recipes = self._workshop.loaded(slot, gently=True)
+            self._refuse_others(recipes)
             reason = by(who, tally.told())
             with self._workshop.turn:
                 self._running(slot)  # it may have fallen meanwhile
@@ -406,6 +408,17 @@ class ModelService:
             return rules.meant_to_go(self.slots, clock.now().utc_ms)
         except rules.IllegalMoveError as error:
             raise ModelRefusedError(str(error)) from error
+
+    def _refuse_others(self, recipes: Recipes) -> None:
+        """Refuse recipes by which a promotion would exchange more than the active bundle."""
+        for recipe in self._parts.config.recipes:
+            pairs = zip(self._parts.serving[recipe.id].views, recipes[recipe.id].views, strict=True)
+            for view, (old, new) in zip(recipe.views, pairs, strict=True):
+                if view.bundle != ACTIVE_BUNDLE and old.bundle.sha256 != new.bundle.sha256:
+                    raise ModelRefusedError(
+                        f"recipe {recipe.id} ({recipe.name}), view {view.camera}: {view.bundle} is another file than "
+                        "at the start of the station, and nobody has tried it: start the station anew first"
+                    )
 
     def _running(self, slot: Slot) -> Trial:
         trial = self._trial

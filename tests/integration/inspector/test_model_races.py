@@ -159,7 +159,7 @@ def test_an_mes_that_asks_for_tests_all_the_time_keeps_no_bundle_in_office(tmp_p
             station.send(wire.TEST, b"")
             return stage_of(station, "toy-3") == "withdrawn"
 
-        wait_until(gone, 8.0, what="the bundle to give way")
+        wait_until(gone, 30.0, what="the bundle to give way")
 
 
 def test_a_candidate_that_ends_as_the_station_stops_goes_on_with_the_next_start(tmp_path: Path) -> None:
@@ -184,6 +184,21 @@ def test_a_candidate_that_ends_as_the_station_stops_goes_on_with_the_next_start(
 numbers = iter(range(1, MANY))
 
 
+TWO = f"""
+[[camera]]
+name = "side"
+source = "virtual:"
+[[recipe]]
+id = 0
+name = "two"
+views = [{{ camera = "top", bundle = "active" }}, {{ camera = "side", bundle = "{shipped_bundle()}" }}]
+"""
+
+
+def two_cameras() -> dict[str, ScriptedSource]:
+    return {name: ScriptedSource(name, pictures(MANY)) for name in ("top", "side")}
+
+
 class WithAnother(RunningStation):
     """A second view is judged by a bundle of its own, which always fails."""
 
@@ -201,25 +216,22 @@ def test_the_active_bundle_does_not_pay_for_another_one_that_fails(
     judged: list[int] = []
     monkeypatch.setattr(service_module.Health, "judged", lambda _self, _recipe, found, _ns: judged.append(len(found)))
     bring(tmp_path)
-    more = f"""
-[[camera]]
-name = "side"
-source = "virtual:"
-[[recipe]]
-id = 0
-name = "two"
-views = [{{ camera = "top", bundle = "active" }}, {{ camera = "side", bundle = "{shipped_bundle()}" }}]
-"""
-    sources = {name: ScriptedSource(name, pictures(MANY)) for name in ("top", "side")}
-    with WithAnother(
-        tmp_path, sources=sources, candidate=Candidates(), settings=settings() + more, judges={"toy-3": StandInJudge()}
-    ) as station:
+    with WithAnother(tmp_path, sources=two_cameras(), candidate=Candidates(), settings=settings() + TWO) as station:
         on_trial(station, "toy-3", share=1.0)
         done(station, "promote", "toy-3")
         judged.clear()
         assert station.inspect(1).code == Code.MODEL_FAILED
         wait_until(lambda: judged, what="what is told of the active bundle")
         assert judged == [1]
+
+
+def test_a_promotion_exchanges_no_bundle_that_a_recipe_names_by_its_path(tmp_path: Path) -> None:
+    bring(tmp_path)
+    # The stand-in loads every view from the active bundle's file: the other view's would change with it.
+    with RunningStation(tmp_path, sources=two_cameras(), candidate=Candidates(), settings=settings() + TWO) as station:
+        on_trial(station, "toy-3", share=1.0)
+        assert "is another file than at the start" in refused(station, "promote", "toy-3")
+        assert stage_of(station, "toy-3") == "canary"
 
 
 def test_a_bundle_that_cannot_be_replaced_is_not_tried_to_be_all_the_time(
