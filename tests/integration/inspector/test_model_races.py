@@ -124,6 +124,28 @@ def test_a_station_that_fails_its_golden_test_is_never_ready_in_between(
         assert noted == [False]
 
 
+def test_a_golden_test_of_a_bundle_that_gave_way_meanwhile_says_nothing_of_the_new_one(tmp_path: Path) -> None:
+    bring(tmp_path)
+    broken, asked = StandInJudge(), threading.Event()
+
+    def test(recipes: dict[int, LoadedRecipe], _pause: object) -> SelfTest:
+        used = recipes[0].views[0].bundle
+        if used.manifest.name != "toy" or not asked.is_set():
+            return SelfTest(pictures=1, faults=(), milliseconds=1)
+        wait_until(lambda: "toy-3" in station.alarm("rolled"), 30.0, what="the bundle to give way")
+        return SelfTest(pictures=1, faults=("score 0.9",), milliseconds=1, failed=frozenset({used.sha256}))
+
+    with running(tmp_path, judges={"toy-3": broken}, self_test=test) as station:
+        on_trial(station, "toy-3", share=1.0)
+        done(station, "promote", "toy-3")
+        broken.behave = fail
+        station.inspect(1)
+        asked.set()
+        assert station.model("selftest").state is State.FAILED
+        wait_until(station.ready, what="a ready station")
+        assert station.inspect(2).dec is Decision.ACCEPT
+
+
 def test_a_trigger_during_a_golden_test_is_answered_cannot_judge(tmp_path: Path) -> None:
     going_on = threading.Event()
     going_on.set()
