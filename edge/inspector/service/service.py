@@ -250,14 +250,16 @@ class ModelService:
             return f"{slot.label} is active; back again with linegate model rollback"
 
     def rollback(self, text: str, reason: str, who: str) -> str:
-        """Take the bundle on trial back, or the active one in favour of the previous one."""
-        with self._move(f"rollback by {who}"):
+        """Take the bundle on trial back, or the active one in favour of the previous one.
+
+        As the station's own moves it waits for no other operator: what they are at finds it out of order then.
+        """
+        with self._workshop.turn:
             slot = self._workshop.found(text) if text else self._meant_to_go()
             self._workshop.legal(lambda slots: rules.take_back(slots, slot.sha256, by(who)))
-            with self._workshop.turn:
-                told = self._take_back(slot, by(who, reason or "the operator wanted it"), gently=True)
-            self._parts.alarms.clear(Alarm.ROLLED, clock.now())
-            return told
+            told = self._take_back(slot, by(who, reason or "the operator wanted it"), gently=True)
+        self._parts.alarms.clear(Alarm.ROLLED, clock.now())
+        return told
 
     def self_test(self, who: str) -> SelfTest:
         """Judge the golden pictures by what is in use, while the station says that it is not ready.

@@ -94,6 +94,29 @@ def test_a_rollback_that_names_nothing_does_not_meet_the_active_bundle_by_mistak
         assert stage_of(station, "toy-3") == "withdrawn"
 
 
+def test_a_rollback_does_not_wait_for_another_operators_long_move(tmp_path: Path) -> None:
+    bring(tmp_path)
+    bring(tmp_path, 4)
+    begun, going_on = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        begun.set()
+        going_on.wait(30)
+
+    known = {"toy-4": StandInCandidate(opens=wait)}
+    with RunningStation(tmp_path, steps=pictures(MANY), candidate=Candidates(known), settings=settings()) as station:
+        on_trial(station, "toy-3", share=1.0)
+        done(station, "promote", "toy-3")
+        thread = threading.Thread(target=lambda: done(station, "verify", "toy-4"))
+        thread.start()
+        assert begun.wait(30)
+        done(station, "rollback")
+        assert stage_of(station, "toy-3") == "withdrawn"
+        going_on.set()
+        thread.join(30)
+        assert stage_of(station, "toy-4") == "verified"
+
+
 def test_what_an_operator_is_told_comes_while_it_is_done(tmp_path: Path) -> None:
     bring(tmp_path)
     going_on = threading.Event()
