@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
+from edge.config import ACTIVE_BUNDLE
 from edge.core import slots as rules
 from edge.core.events import Operator, PartKey, Truth
 from edge.core.paired_evidence import Advice, EvidenceRule, PairedEvidence, stops, weigh
@@ -22,22 +23,19 @@ from edge.inspector.loop import Inspected
 from edge.inspector.recipes import LoadedRecipe, Recipes, of_active
 from edge.inspector.selftest import SelfTest
 from edge.inspector.service.errors import ModelMoveError, ModelRefusedError
+from edge.inspector.service.golden import GoldenTest
 from edge.inspector.service.health import Health
 from edge.inspector.service.pairs import Pairs
 from edge.inspector.service.past import past_trial
 from edge.inspector.service.starting import mark_running
-from edge.inspector.service.workshop import TRIAL_NICE, Parts, Workshop, by, with_product
+from edge.inspector.service.workshop import TRIAL_NICE, Parts, Workshop, by
 from edge.inspector.trial.candidate import CandidateError
 from edge.inspector.trial.running import SILENT, Asked, Trial, compared
 from edge.ledger import LedgerError
 from edge.ledger.comparisons import last_revision
 
-HEARTBEAT_S: Final = 0.6
-"""So long the station says that it is not ready before a self-test begins: the PLC has heard it by then."""
 PATIENCE_S: Final = 10.0
 """So long an install waits: most likely the station itself takes in the very bundle."""
-AGAIN_S: Final = 10.0
-"""Self-tests come no closer than this: each takes the station out of service for a second."""
 EARLY: Final = 1_000
 """Truths that are kept in mind at most while a trial is read back and its process starts."""
 DISK_S: Final = 60.0
@@ -72,11 +70,9 @@ class ModelService:
         self._before: Recipes | None = None
         self._asking = threading.Lock()
         self._asked = ""
-        self._tested_at = -AGAIN_S
         self._take_in_from = 0.0
-        self.test_failed: str | None = None
         parts.station.trial = self.told
-        self._note_test(with_product(tested, self._settings.product, self._workshop.product))
+        self.golden = GoldenTest(parts, self._workshop, tested)
 
     # Its life.
 
@@ -258,6 +254,7 @@ class ModelService:
             yield f"{slot.label} is loaded and warmed up beside ({tally.told()})"
             with self._running(slot).resting():
                 recipes = self._workshop.loaded(slot, gently=True)
+            self._refuse_others(recipes)
             reason = by(who, tally.told())
             with self._workshop.turn:
                 self._running(slot)  # it may have fallen meanwhile
@@ -266,14 +263,16 @@ class ModelService:
             return f"{slot.label} is active; back again with linegate model rollback"
 
     def rollback(self, text: str, reason: str, who: str) -> str:
-        """Take the bundle on trial back, or the active one in favour of the previous one."""
-        with self._move(f"rollback by {who}"):
+        """Take the bundle on trial back, or the active one in favour of the previous one.
+
+        As the station's own moves it waits for no other operator: what they are at finds it out of order then.
+        """
+        with self._workshop.turn:
             slot = self._workshop.found(text) if text else self._meant_to_go()
             self._workshop.legal(lambda slots: rules.take_back(slots, slot.sha256, by(who)))
-            with self._workshop.turn:
-                told = self._take_back(slot, by(who, reason or "the operator wanted it"), gently=True)
-            self._parts.alarms.clear(Alarm.ROLLED, clock.now())
-            return told
+            told = self._take_back(slot, by(who, reason or "the operator wanted it"), gently=True)
+        self._parts.alarms.clear(Alarm.ROLLED, clock.now())
+        return told
 
     def self_test(self, who: str) -> SelfTest:
         """Judge the golden pictures by what is in use, while the station says that it is not ready.
@@ -284,7 +283,7 @@ class ModelService:
             ModelRefusedError: Another move is under way, or the last test was a moment ago.
         """
         with self._move(f"selftest by {who}"):
-            tested = self._self_test()
+            tested = self.golden.run()
             self.health.anew()
             self.look_at_rates()
             return tested
@@ -295,7 +294,7 @@ class ModelService:
         A machine that asks every minute has looked at nothing.
         """
         with self._move(f"selftest by {who}"):
-            tested = self._self_test()
+            tested = self.golden.run()
         done = Operator(who=who, origin=origin, action="model selftest", detail=tested.text[:500], at=clock.now())
         self._parts.ledger.append(done, owed=True)
         return tested
@@ -439,6 +438,17 @@ class ModelService:
         except rules.IllegalMoveError as error:
             raise ModelRefusedError(str(error)) from error
 
+    def _refuse_others(self, recipes: Recipes) -> None:
+        """Refuse recipes by which a promotion would exchange more than the active bundle."""
+        for recipe in self._parts.config.recipes:
+            pairs = zip(self._parts.serving[recipe.id].views, recipes[recipe.id].views, strict=True)
+            for view, (old, new) in zip(recipe.views, pairs, strict=True):
+                if view.bundle != ACTIVE_BUNDLE and old.bundle.sha256 != new.bundle.sha256:
+                    raise ModelRefusedError(
+                        f"recipe {recipe.id} ({recipe.name}), view {view.camera}: {view.bundle} is another file than "
+                        "at the start of the station, and nobody has tried it: start the station anew first"
+                    )
+
     def _running(self, slot: Slot) -> Trial:
         trial = self._trial
         if trial is None or trial.slot.sha256 != slot.sha256:
@@ -464,8 +474,7 @@ class ModelService:
         before = self._parts.serving.put(recipes)
         self._trial = None
         self.health.anew()
-        proved = SelfTest(pictures=1, faults=(), milliseconds=0)
-        self._note_test(with_product(proved, self._settings.product, self._workshop.product))
+        self.golden.proved()
         mark_running(self._parts.store)
         if trial is not None:
             self._parts.gaps.wait()  # it is still asked of parts whose trigger came before
@@ -480,30 +489,6 @@ class ModelService:
         trial, self._trial = self._trial, None
         if trial is not None:
             trial.stop()
-
-    def _self_test(self) -> SelfTest:
-        if time.monotonic() - self._tested_at < AGAIN_S:
-            raise ModelRefusedError(f"a self-test ended less than {AGAIN_S:g} s ago: try again later")
-        station, parts = self._parts.station, self._parts
-        station.testing = True
-        try:
-            time.sleep(HEARTBEAT_S)
-            parts.gaps.wait()
-            tested = self._workshop.tested(parts.serving.recipes)
-            self._note_test(tested)
-        finally:
-            self._tested_at = time.monotonic()
-            station.testing = False  # the last of all: no part is judged before what came of it is known
-        return tested
-
-    def _note_test(self, tested: SelfTest) -> None:
-        active = self.slots.active
-        self.test_failed = tested.text if active is not None and active.sha256 in tested.failed else None
-        self._parts.station.self_test_failed = not tested.passed
-        if tested.passed:
-            self._parts.alarms.clear(Alarm.GOLDEN, clock.now())
-        else:
-            self._alarm(Alarm.GOLDEN, f"self-test failed, nothing is accepted: {tested.text}")
 
     def _alarm(self, alarm: Alarm, text: str) -> None:
         if not self._parts.alarms.raised(alarm):

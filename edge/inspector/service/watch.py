@@ -99,8 +99,8 @@ class ModelWatch:
             self._failing_since_ns = present
         elif present - self._failing_since_ns >= PATIENCE_NS:
             reason = reason or "it fails, and does not recover"
-        if reason is None and self.service.test_failed is not None:
-            reason = f"it fails its golden pictures: {self.service.test_failed}"
+        if reason is None and self.service.golden.failed is not None:
+            reason = f"it fails its golden pictures: {self.service.golden.failed}"
         if reason is not None and present >= self._try_from_ns:
             self._failing_since_ns = None
             if not self.service.give_way(active, reason):

@@ -23,6 +23,7 @@ from edge.inspector.selftest import SelfTest
 from edge.inspector.service import service as service_module
 from edge.inspector.service import watch as watch_module
 from edge.inspector.service.errors import ModelMoveError
+from edge.inspector.service.golden import GoldenTest
 from edge.inspector.service.service import ModelService
 from edge.inspector.service.starting import boot_id
 from edge.inspector.service.watch import ModelWatch
@@ -93,6 +94,29 @@ def test_a_rollback_that_names_nothing_does_not_meet_the_active_bundle_by_mistak
         assert stage_of(station, "toy-3") == "withdrawn"
 
 
+def test_a_rollback_does_not_wait_for_another_operators_long_move(tmp_path: Path) -> None:
+    bring(tmp_path)
+    bring(tmp_path, 4)
+    begun, going_on = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        begun.set()
+        going_on.wait(30)
+
+    known = {"toy-4": StandInCandidate(opens=wait)}
+    with RunningStation(tmp_path, steps=pictures(MANY), candidate=Candidates(known), settings=settings()) as station:
+        on_trial(station, "toy-3", share=1.0)
+        done(station, "promote", "toy-3")
+        thread = threading.Thread(target=lambda: done(station, "verify", "toy-4"))
+        thread.start()
+        assert begun.wait(30)
+        done(station, "rollback")
+        assert stage_of(station, "toy-3") == "withdrawn"
+        going_on.set()
+        thread.join(30)
+        assert stage_of(station, "toy-4") == "verified"
+
+
 def test_what_an_operator_is_told_comes_while_it_is_done(tmp_path: Path) -> None:
     bring(tmp_path)
     going_on = threading.Event()
@@ -109,18 +133,40 @@ def test_a_station_that_fails_its_golden_test_is_never_ready_in_between(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     noted: list[bool] = []
-    note = ModelService._note_test
+    note = GoldenTest._note
 
-    def watched(self: ModelService, tested: SelfTest) -> None:
+    def watched(self: GoldenTest, tested: SelfTest) -> None:
         noted.append(self._parts.station.ready())
         note(self, tested)
 
     outcome = [SelfTest(pictures=1, faults=(), milliseconds=1)]
     with running(tmp_path, self_test=lambda _recipes, _pause: outcome[0]) as station:
-        monkeypatch.setattr(ModelService, "_note_test", watched)
+        monkeypatch.setattr(GoldenTest, "_note", watched)
         outcome[0] = SelfTest(pictures=1, faults=("score 0.9 instead of 0.1",), milliseconds=1)
         assert station.model("selftest").state is State.FAILED
         assert noted == [False]
+
+
+def test_a_golden_test_of_a_bundle_that_gave_way_meanwhile_says_nothing_of_the_new_one(tmp_path: Path) -> None:
+    bring(tmp_path)
+    broken, asked = StandInJudge(), threading.Event()
+
+    def test(recipes: dict[int, LoadedRecipe], _pause: object) -> SelfTest:
+        used = recipes[0].views[0].bundle
+        if used.manifest.name != "toy" or not asked.is_set():
+            return SelfTest(pictures=1, faults=(), milliseconds=1)
+        wait_until(lambda: "toy-3" in station.alarm("rolled"), 30.0, what="the bundle to give way")
+        return SelfTest(pictures=1, faults=("score 0.9",), milliseconds=1, failed=frozenset({used.sha256}))
+
+    with running(tmp_path, judges={"toy-3": broken}, self_test=test) as station:
+        on_trial(station, "toy-3", share=1.0)
+        done(station, "promote", "toy-3")
+        broken.behave = fail
+        station.inspect(1)
+        asked.set()
+        assert station.model("selftest").state is State.FAILED
+        wait_until(station.ready, what="a ready station")
+        assert station.inspect(2).dec is Decision.ACCEPT
 
 
 def test_a_trigger_during_a_golden_test_is_answered_cannot_judge(tmp_path: Path) -> None:
@@ -158,7 +204,7 @@ def test_an_mes_that_asks_for_tests_all_the_time_keeps_no_bundle_in_office(tmp_p
             station.send(wire.TEST, b"")
             return stage_of(station, "toy-3") == "withdrawn"
 
-        wait_until(gone, 8.0, what="the bundle to give way")
+        wait_until(gone, 30.0, what="the bundle to give way")
 
 
 def test_a_candidate_that_ends_as_the_station_stops_goes_on_with_the_next_start(tmp_path: Path) -> None:
@@ -183,6 +229,21 @@ def test_a_candidate_that_ends_as_the_station_stops_goes_on_with_the_next_start(
 numbers = iter(range(1, MANY))
 
 
+TWO = f"""
+[[camera]]
+name = "side"
+source = "virtual:"
+[[recipe]]
+id = 0
+name = "two"
+views = [{{ camera = "top", bundle = "active" }}, {{ camera = "side", bundle = "{shipped_bundle()}" }}]
+"""
+
+
+def two_cameras() -> dict[str, ScriptedSource]:
+    return {name: ScriptedSource(name, pictures(MANY)) for name in ("top", "side")}
+
+
 class WithAnother(RunningStation):
     """A second view is judged by a bundle of its own, which always fails."""
 
@@ -200,25 +261,22 @@ def test_the_active_bundle_does_not_pay_for_another_one_that_fails(
     judged: list[int] = []
     monkeypatch.setattr(service_module.Health, "judged", lambda _self, _recipe, found, _ns: judged.append(len(found)))
     bring(tmp_path)
-    more = f"""
-[[camera]]
-name = "side"
-source = "virtual:"
-[[recipe]]
-id = 0
-name = "two"
-views = [{{ camera = "top", bundle = "active" }}, {{ camera = "side", bundle = "{shipped_bundle()}" }}]
-"""
-    sources = {name: ScriptedSource(name, pictures(MANY)) for name in ("top", "side")}
-    with WithAnother(
-        tmp_path, sources=sources, candidate=Candidates(), settings=settings() + more, judges={"toy-3": StandInJudge()}
-    ) as station:
+    with WithAnother(tmp_path, sources=two_cameras(), candidate=Candidates(), settings=settings() + TWO) as station:
         on_trial(station, "toy-3", share=1.0)
         done(station, "promote", "toy-3")
         judged.clear()
         assert station.inspect(1).code == Code.MODEL_FAILED
         wait_until(lambda: judged, what="what is told of the active bundle")
         assert judged == [1]
+
+
+def test_a_promotion_exchanges_no_bundle_that_a_recipe_names_by_its_path(tmp_path: Path) -> None:
+    bring(tmp_path)
+    # The stand-in loads every view from the active bundle's file: the other view's would change with it.
+    with RunningStation(tmp_path, sources=two_cameras(), candidate=Candidates(), settings=settings() + TWO) as station:
+        on_trial(station, "toy-3", share=1.0)
+        assert "is another file than at the start" in refused(station, "promote", "toy-3")
+        assert stage_of(station, "toy-3") == "canary"
 
 
 def test_a_bundle_that_cannot_be_replaced_is_not_tried_to_be_all_the_time(

@@ -18,7 +18,7 @@ from edge.inspector import daemon as daemon_module
 from edge.inspector.daemon import HangError
 from edge.inspector.operating import State
 from edge.inspector.selftest import SelfTest
-from edge.inspector.service import service as service_module
+from edge.inspector.service import golden as golden_module
 from edge.inspector.trial.protocol import Ready
 from edge.ledger import LedgerCorruptError
 from tests.support.candidates import ACCEPTS, NOTHING, REJECTS, Candidates, StandInCandidate, bring, crash, dawdle
@@ -473,7 +473,7 @@ def test_a_request_for_a_test_that_nobody_understands_is_answered_and_runs_none(
 def test_a_station_that_fails_its_golden_test_is_not_ready_until_it_passes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service_module, "AGAIN_S", 0.0)
+    monkeypatch.setattr(golden_module, "AGAIN_S", 0.0)
     outcome = [SelfTest(pictures=1, faults=(), milliseconds=1)]
     with running(tmp_path, self_test=lambda _recipes, _pause: outcome[0]) as station:
         outcome[0] = SelfTest(pictures=1, faults=("score 0.9 instead of 0.1",), milliseconds=1)
@@ -515,7 +515,7 @@ def test_self_tests_are_not_done_in_a_row(tmp_path: Path) -> None:
 def test_rates_outside_their_band_alarm_and_stop_the_station_where_configured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service_module, "AGAIN_S", 0.0)
+    monkeypatch.setattr(golden_module, "AGAIN_S", 0.0)
     more = settings("reject_band = [0.0, 0.1]\nband_stops = true")
     judge = StandInJudge(score=0.95)
     with RunningStation(tmp_path, steps=pictures(MANY), judge=judge, settings=more) as station:
