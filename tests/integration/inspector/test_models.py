@@ -19,6 +19,7 @@ from edge.inspector.daemon import HangError
 from edge.inspector.operating import State
 from edge.inspector.selftest import SelfTest
 from edge.inspector.service import golden as golden_module
+from edge.inspector.service import service as service_module
 from edge.inspector.trial.protocol import Ready
 from edge.ledger import LedgerCorruptError
 from tests.support.candidates import ACCEPTS, NOTHING, REJECTS, Candidates, StandInCandidate, bring, crash, dawdle
