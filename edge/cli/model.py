@@ -162,6 +162,9 @@ def _read(name: str, config: Path, store: Path | None) -> Bundle:
     try:
         slot = find(_slots(directory), name)
     except IllegalMoveError as error:
+        shipped = read_bundle(shipped_bundle())
+        if name == shipped.manifest.label:
+            return shipped
         fail(f'{error}; or name a file, or "shipped"', Exit.REFUSED)
     return read_bundle(models_folder(directory) / slot.file_name)
 
@@ -227,7 +230,7 @@ def _fields(slot: Slot) -> dict[str, Any]:
 def _shipped_fields(bundle: Bundle, slots: Slots) -> dict[str, Any]:
     manifest = bundle.manifest
     return {
-        "bundle": f"{manifest.name}-{manifest.version}",
+        "bundle": manifest.label,
         "stage": slots.shipped.value,
         "sha256": bundle.sha256,
         "product": manifest.product,

@@ -56,7 +56,7 @@ def _stricter(one: float, two: float) -> str:
 def _named(bundle: Bundle) -> dict[str, Any]:
     manifest = bundle.manifest
     return {
-        "bundle": f"{manifest.name}-{manifest.version}",
+        "bundle": manifest.label,
         "sha256": bundle.sha256,
         "product": manifest.product,
         "provisional": manifest.provisional,

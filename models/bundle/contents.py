@@ -64,4 +64,4 @@ class Bundle:
     @property
     def label(self) -> str:
         """How people call it: name, version and the first digits of its hash."""
-        return f"{self.manifest.name}-{self.manifest.version} ({self.sha256[:8]})"
+        return f"{self.manifest.label} ({self.sha256[:8]})"

@@ -306,9 +306,14 @@ class Manifest(_Part):
         return self.decision.risk_claim is None
 
     @property
+    def label(self) -> str:
+        """What people call the bundle, ``NAME-VERSION``."""
+        return f"{self.name}-{self.version}"
+
+    @property
     def file_name(self) -> str:
         """The bundle's file name, ``NAME-VERSION.lgb``."""
-        return f"{self.name}-{self.version}.lgb"
+        return f"{self.label}.lgb"
 
     def class_name(self, class_id: int) -> str:
         """Return the name of a class of this bundle."""

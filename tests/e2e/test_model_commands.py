@@ -67,6 +67,13 @@ def test_diff_tells_limits_classes_and_what_else_differs(stopped: Path) -> None:
     assert "accept_below:" in told.stdout
 
 
+def test_diff_knows_the_shipped_bundle_by_the_name_that_the_list_gives_it(stopped: Path) -> None:
+    listed = json.loads(run("model", "list", "--store", stopped, "--json").stdout)["bundles"]
+    [shipped] = [row["bundle"] for row in listed if row["bundle"].startswith("phones-")]
+    done = run("model", "diff", shipped, "toy-3", "--store", stopped, "--json")
+    assert json.loads(done.stdout)["bundles"][0]["bundle"] == shipped
+
+
 def test_diff_of_a_bundle_that_is_not_there_is_refused(stopped: Path) -> None:
     done = run("model", "diff", "shipped", "toy-9", "--store", stopped)
     assert done.exit_code == 3
