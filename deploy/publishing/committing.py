@@ -76,6 +76,16 @@ def change_root(
     return _point(writer, root, signers, made, state.timestamp.signed.version + 1, days=days, now=now)
 
 
+def check_keys(root: Metadata[Root], signers: Signers) -> None:
+    """Check before the first file is written that all keys are at hand.
+
+    Raises:
+        PublishingError: one is not.
+    """
+    for role in (Snapshot.type, Timestamp.type, Targets.type):
+        _fitting(root, signers, role)
+
+
 def next_targets(state: RepositoryState) -> Targets:
     """Return targets like the present ones, of the next version."""
     present = state.targets.signed
@@ -145,8 +155,7 @@ def _create_content(
     writer: Writer, root: Metadata[Root], signers: Signers, targets: Targets, version: int, *, now: dt.datetime
 ) -> _Content:
     """Create targets and a snapshot of them, of this version or a later one; no station sees them yet."""
-    for role in (Snapshot.type, Timestamp.type):
-        _fitting(root, signers, role)  # before the first file is written
+    check_keys(root, signers)
     made = _create_next(writer, root, signers, targets, now)
     meta = {f"{Targets.type}.json": _described(made)}
     return _Content(

@@ -61,6 +61,7 @@ def initialise(writer: Writer, root: Metadata[Root], publisher: Publisher, *, de
     if faults:
         raise PublishingRefusedError(f"this root {'; '.join(faults)}")
     _refuse_existing(writer)
+    committing.check_keys(root, publisher.signers)
     committing.create_same(writer, metadata_key(Root.type, 1), root.to_bytes(), JSON)
     committing.settle(writer, root)
     _refuse_existing(writer)

@@ -90,7 +90,8 @@ def read_state(reader: Reader, root: Metadata[Root]) -> RepositoryState:
         targets = verified(Targets, data, root, key)
     except ObjectMissingError as error:
         raise PublishingError(
-            f"{error}: is missing: the repository is incomplete; copy it again, or restore it"
+            f"{error}: is missing: the repository is incomplete; copy it again or restore it; if 'publish init' was "
+            "cut short, do that again"
         ) from error
     except (RepositoryError, KeyError) as error:
         raise PublishingError(f"the repository's metadata does not fit together: {error}") from error

@@ -139,6 +139,17 @@ def test_without_the_key_nothing_is_written(factory: Factory) -> None:
     assert sorted(factory.place.rglob("*.json")) == before
 
 
+def test_without_a_key_no_repository_is_begun(tmp_path: Path) -> None:
+    """Its root would stay, and no better one could take its place."""
+    factory = Factory(tmp_path, begin=False)
+    for missing in ("targets", "snapshot", "timestamp"):
+        held = [s for role, signers in factory.keys.items() if role not in {"root", missing} for s in signers]
+        publisher = Publisher(signers=by_id(*held), days=60, now=START)
+        with pytest.raises(PublishingError, match=f"key for {missing} is not at hand"):
+            operations.initialise(factory.writer, factory.root, publisher, demand_replay=False)
+    assert not factory.place.exists()
+
+
 def test_a_second_repository_is_not_made_over_the_first(factory: Factory) -> None:
     factory.add()
     with pytest.raises(PublishingRefusedError, match="already"):
