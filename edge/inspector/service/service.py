@@ -3,7 +3,6 @@
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
@@ -11,7 +10,7 @@ from typing import Any, Final
 from edge.config import ACTIVE_BUNDLE
 from edge.core import slots as rules
 from edge.core.events import Operator, PartKey, Truth
-from edge.core.paired_evidence import Advice, EvidenceRule, PairedEvidence, stops, weigh
+from edge.core.paired_evidence import Advice, EvidenceRule, weigh
 from edge.core.slots import AUTOMATIC, By, Slot, Slots, Stage
 from edge.core.trial import Opinion, Tally
 from edge.core.types import Decision, ViewJudgement
@@ -25,9 +24,9 @@ from edge.inspector.selftest import SelfTest
 from edge.inspector.service.errors import ModelMoveError, ModelRefusedError
 from edge.inspector.service.golden import GoldenTest
 from edge.inspector.service.health import Health
-from edge.inspector.service.pairs import Pairs
 from edge.inspector.service.past import past_trial
 from edge.inspector.service.starting import mark_running
+from edge.inspector.service.truths import Truths
 from edge.inspector.service.workshop import TRIAL_NICE, Parts, Workshop, by
 from edge.inspector.trial.candidate import CandidateError
 from edge.inspector.trial.running import SILENT, Asked, Trial, compared
@@ -36,8 +35,6 @@ from edge.ledger.comparisons import last_revision
 
 PATIENCE_S: Final = 10.0
 """So long an install waits: most likely the station itself takes in the very bundle."""
-EARLY: Final = 1_000
-"""Truths that are kept in mind at most while a trial is read back and its process starts."""
 DISK_S: Final = 60.0
 """So long nothing is written to a disk that did not take a bundle: the record of the parts needs what room there is."""
 _LOG: Final = logging.getLogger(__name__)
@@ -62,10 +59,7 @@ class ModelService:
         self._workshop = Workshop(parts)
         self._concerned = frozenset(recipe.id for recipe in of_active(parts.config.recipes))
         self.health = Health(self._settings)
-        self._pairs = Pairs()
-        self._truths = threading.Lock()
-        self._early: deque[Truth] = deque(maxlen=EARLY)
-        self._trial: Trial | None = None
+        self._truths = Truths(self._rule)
         self._last_trial: Trial | None = None
         self._before: Recipes | None = None
         self._asking = threading.Lock()
@@ -85,7 +79,7 @@ class ModelService:
 
     def stop(self, *, clean: bool) -> None:
         """End the trial's process; its state stays, and goes on with the next start."""
-        trial = self._trial
+        trial = self._truths.trial
         if trial is not None:
             trial.stop()
         if clean:
@@ -135,14 +129,14 @@ class ModelService:
     def seen(self, inspected: Inspected) -> None:
         """Take a part after its verdict: what it tells of the active bundle, and the candidate's answer to it."""
         recipe = inspected.recipe
-        self._pairs.forget(inspected.decided.part)  # what is found from now on is found of this part
+        self._truths.pairs.forget(inspected.decided.part)  # what is found from now on is found of this part
         if recipe is not self._parts.serving.get(recipe.id):
             return  # the last parts of a bundle that decides no more
         self.health.decided(inspected.decision)
         if recipe.id not in self._concerned:
             return
         self.health.judged(recipe, self._of_active(inspected), inspected.decided.stages_ns)
-        trial, asked = self._trial, inspected.asked
+        trial, asked = self._truths.trial, inspected.asked
         if trial is None:
             return
         key, part, own = inspected.decided.key, inspected.decided.part, inspected.own
@@ -151,10 +145,10 @@ class ModelService:
         def note(opinion: Opinion) -> None:
             event = compared(trial, key, opinion, part=part, model=recipe.model, own=own, urgent=asked is not None)
             pair = own.decision, opinion.verdict
-            defective = self._pairs.judged(part, *pair, received_at)
+            defective = self._truths.pairs.judged(part, *pair, received_at)
             trial.record(event, opinion, recipe)
             if defective is not None:
-                self._weigh(trial, trial.with_truth(*pair, defective=defective))
+                self._truths.known(trial, *pair, defective=defective)
 
         if asked is None:
             trial.show(key, recipe, inspected.views, note)
@@ -171,15 +165,7 @@ class ModelService:
 
     def truth(self, truth: Truth) -> None:
         """Take what was found of a part later: it weighs for or against the candidate."""
-        with self._truths:
-            trial = self._trial
-            if trial is None:
-                self._early.append(truth)
-                return
-            defective = truth.truth == "reject"
-            pair = self._pairs.found(truth.part, truth.at.utc_ms, defective=defective)
-            if pair is not None:
-                self._weigh(trial, trial.with_truth(*pair, defective=defective))
+        self._truths.found(truth)
 
     # What operators ask for.
 
@@ -218,7 +204,7 @@ class ModelService:
                 with self._workshop.turn:
                     changed = self._workshop.go(lambda slots: rules.shadow(slots, slot.sha256, by(who)))
                     trial.move_to(_known(changed, slot))
-                    self._pairs, self._trial = Pairs(), trial
+                    self._truths.begin(trial)
             except (ModelMoveError, ModelRefusedError):
                 trial.stop()
                 raise
@@ -307,7 +293,7 @@ class ModelService:
         if slot is None:
             return
         try:
-            tally = past_trial(self._parts.config.store.path, self.slots, slot, self._pairs)
+            tally = past_trial(self._parts.config.store.path, self.slots, slot, self._truths.pairs)
         except LedgerError as error:
             self._fell(self._new_trial(slot), f"what it said so far cannot be read: {error}")
             return
@@ -321,13 +307,8 @@ class ModelService:
             now = self.slots.on_trial
             if now is not None and now.sha256 == slot.sha256:
                 trial.move_to(now)
-                with self._truths:
-                    self._trial = trial
-                    early, self._early = self._early, deque(maxlen=EARLY)
-                self._weigh(trial, trial.tally.evidence)
-                for truth in early:  # one that was read back too finds its pair given out
-                    self.truth(truth)
-        if self._trial is not trial:
+                self._truths.go_on(trial)
+        if self._truths.trial is not trial:
             trial.stop()  # somebody took it back meanwhile
 
     def keep_ready(self) -> None:
@@ -406,10 +387,6 @@ class ModelService:
         if active is not None and active.crashes:
             self._workshop.go(lambda slots: rules.settled(slots, active.sha256))
 
-    def _weigh(self, trial: Trial, evidence: PairedEvidence) -> None:
-        if stops(evidence, self._rule):
-            trial.end(weigh(evidence, self._rule).reason)
-
     # Moves.
 
     def _opened(self, slot: Slot, who: str) -> Trial:
@@ -450,7 +427,7 @@ class ModelService:
                     )
 
     def _running(self, slot: Slot) -> Trial:
-        trial = self._trial
+        trial = self._truths.trial
         if trial is None or trial.slot.sha256 != slot.sha256:
             raise ModelRefusedError(f"the process of {slot.label} has not come up yet: try again in a moment")
         if trial.fallen:
@@ -470,9 +447,9 @@ class ModelService:
 
     def _swap(self, recipes: Recipes) -> Recipes:
         """Have what is triggered from now on judged by other recipes, proved a moment ago; returns those before."""
-        trial = self._last_trial = self._trial
+        trial = self._last_trial = self._truths.trial
         before = self._parts.serving.put(recipes)
-        self._trial = None
+        self._truths.trial = None
         self.health.anew()
         self.golden.proved()
         mark_running(self._parts.store)
@@ -483,10 +460,10 @@ class ModelService:
 
     def _trial_beside(self, recipe: LoadedRecipe) -> Trial | None:
         """Return the trial that a part belongs to: a swap does not change what its trigger found."""
-        return self._trial if recipe is self._parts.serving.get(recipe.id) else self._last_trial
+        return self._truths.trial if recipe is self._parts.serving.get(recipe.id) else self._last_trial
 
     def _end_trial(self) -> None:
-        trial, self._trial = self._trial, None
+        trial, self._truths.trial = self._truths.trial, None
         if trial is not None:
             trial.stop()
 

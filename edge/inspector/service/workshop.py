@@ -267,7 +267,7 @@ class Workshop:
             except ModelMoveError as error:
                 if previous is None:
                     raise
-                reason, ready = by("linegate", f"cannot take over: {error}"), None
+                reason, ready = by(rules.AUTOMATIC, f"cannot take over: {error}"), None
                 self.go(lambda slots, gone=previous, why=reason: rules.refuse(slots, gone.sha256, why))  # type: ignore[misc]
             else:
                 return label, ready
