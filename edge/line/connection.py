@@ -22,7 +22,9 @@ from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, LogLevel, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from edge.core import wire
 from edge.line.delivery import QUEUE, WINDOW, Outgoing, guarded, room
 from edge.line.link import LinkEvents, Message
 from edge.line.reasons import explain
@@ -218,12 +220,21 @@ class Connection:
 
     def _subscribe(self) -> None:
         self._subscribe_at = None
-        topics = [(f"{self._settings.base_topic}/{topic}", 1) for topic in self._settings.subscriptions]
-        if topics:
-            self._suback_due = time.monotonic() + KEEPALIVE_S
-            self._client.subscribe(topics)
-        else:
+        topics = {topic: f"{self._settings.base_topic}/{topic}" for topic in self._settings.subscriptions}
+        if not topics:
             self._become_ready()
+            return
+        self._suback_due = time.monotonic() + KEEPALIVE_S
+        if self.protocol is MQTTProtocolVersion.MQTTv5:
+            # It can tell at once of a trigger that it is published retained; 3.1.1 tells when the broker repeats it.
+            self._client.subscribe(
+                [
+                    (whole, SubscribeOptions(qos=1, retainAsPublished=topic == wire.TRIGGER))
+                    for topic, whole in topics.items()
+                ]
+            )
+        else:
+            self._client.subscribe([(whole, 1) for whole in topics.values()])
 
     def _become_ready(self) -> None:
         if not self._subscribed:

@@ -20,7 +20,7 @@ from edge.line import connection
 from edge.line.broker import EmbeddedBroker, find_mosquitto, mosquitto_command
 from edge.line.link import Message
 from edge.line.mqtt import MqttLink
-from edge.line.settings import MQTT311_ONLY, LinkSettings
+from edge.line.settings import MQTT5_FIRST, MQTT311_ONLY, LinkSettings
 from tests.support.brokers import amqtt_broker, mosquitto_broker
 from tests.support.fake_broker import DeafServer, OldBroker
 from tests.support.links import Heard
@@ -106,6 +106,25 @@ def test_retained_messages_survive_a_persistent_brokers_restart(tmp_path):
         with opened(settings(broker.address, "late", subscriptions=("state",))) as (_late, late):
             wait_until(lambda: late.messages)
     assert late.messages[0].payload == b"on"
+
+
+@pytest.mark.parametrize(
+    ("protocols", "marked"), [(MQTT5_FIRST, {"cmd/trigger"}), (MQTT311_ONLY, set())], ids=["MQTT 5", "3.1.1"]
+)
+def test_a_trigger_that_is_published_retained_is_known_for_it_at_once_where_the_protocol_can_tell(
+    tmp_path, protocols, marked
+):
+    topics = ("cmd/trigger", "cmd/ack", "state")
+    with (
+        mosquitto_broker(tmp_path) as broker,
+        opened(settings(broker.address, subscriptions=topics, protocols=protocols)) as (link, heard),
+        opened(settings(broker.address, "plc", subscriptions=())) as (plc, _),
+    ):
+        wait_until(lambda: link.connected and plc.connected)
+        for topic in topics:
+            assert plc.publish(topic, b"x", qos=1, retain=True)
+        wait_until(lambda: len(heard.messages) == len(topics))
+    assert {message.topic for message in heard.messages if message.retained} == marked
 
 
 CLIENT = """
