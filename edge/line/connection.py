@@ -220,18 +220,21 @@ class Connection:
 
     def _subscribe(self) -> None:
         self._subscribe_at = None
-        topics = [(f"{self._settings.base_topic}/{topic}", self._how(topic)) for topic in self._settings.subscriptions]
-        if topics:
-            self._suback_due = time.monotonic() + KEEPALIVE_S
-            self._client.subscribe(topics)
-        else:
+        topics = {topic: f"{self._settings.base_topic}/{topic}" for topic in self._settings.subscriptions}
+        if not topics:
             self._become_ready()
-
-    def _how(self, topic: str) -> SubscribeOptions | int:
-        """Return how to subscribe: MQTT 5 can tell at once of a trigger that it is published retained, 3.1.1 cannot."""
-        if self.protocol is not MQTTProtocolVersion.MQTTv5:
-            return 1
-        return SubscribeOptions(qos=1, retainAsPublished=topic == wire.TRIGGER)
+            return
+        self._suback_due = time.monotonic() + KEEPALIVE_S
+        if self.protocol is MQTTProtocolVersion.MQTTv5:
+            # It can tell at once of a trigger that it is published retained; 3.1.1 tells when the broker repeats it.
+            self._client.subscribe(
+                [
+                    (whole, SubscribeOptions(qos=1, retainAsPublished=topic == wire.TRIGGER))
+                    for topic, whole in topics.items()
+                ]
+            )
+        else:
+            self._client.subscribe([(whole, 1) for whole in topics.values()])
 
     def _become_ready(self) -> None:
         if not self._subscribed:
