@@ -9,7 +9,7 @@ from camera.simulated import Picture, SimulatedFeed
 from camera.source import Frame, SourceState, Timing
 
 _AHEAD = 1
-"""The one that is held ready: the next is decoded while it is judged, which takes longer. Each is a whole frame."""
+"""The one that is held ready: the next is decoded while it is judged. Each is a whole frame."""
 
 
 class ReplaySource:

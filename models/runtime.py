@@ -19,6 +19,7 @@ Details = dict[str, Any]
 """What the interpreter says of a tensor: index, shape, dtype, quantization."""
 
 _INPUT_SCALE: Final = 1.0 / 128.0
+_MAP_AXES: Final = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -72,6 +73,8 @@ class _InStrips:
         [(self._taken, taken)] = self._rest.get_input_details().items()
         self._outputs = self._rest.get_output_details()
         self.outputs = list(self._outputs.values())
+        if any(len(_shape(tensor)) != _MAP_AXES or 0 in _shape(tensor) for tensor in (given, taken)):
+            raise ValueError(f"its entrance gives {_shape(given)}, its rest takes {_shape(taken)}: both must be maps")
         self._map = np.zeros(_shape(taken), np.int8)
         self._height = strips.height
         rows, stride = _shape(given)[1], strips.height // _shape(given)[1]

@@ -106,11 +106,11 @@ class Dispatch:
                 return
             self._unacknowledged[key] = replace(live, item=HistoryItem(key=key, result=live.result))
         present, result = time.monotonic_ns(), live.result
-        live.delivery.gone.set()
         stages = live.delivery.stages_ns | {"hand_over": present - live.delivery.handed_ns}
         # The record's calendar time is the payload's own, so that both tell the same; it is on its way already.
         at = Instant(mono_ns=present, utc_ms=result.t)
         self._ledger.append(_sent(key, topic, result, at, stages), owed=True)
+        live.delivery.gone.set()
 
     def expired(self, token: object) -> None:
         """Give a live result that the link held until its time was over to the history."""
@@ -120,6 +120,7 @@ class Dispatch:
             live = self._unacknowledged.pop(token[1], None)
             if live is not None:
                 self._history.add(live.item)
+                live.delivery.gone.set()
 
     def acknowledged(self, token: object, reason: int) -> None:
         """Record the broker's answer to a result; one that it did not take goes to the history, and comes again."""

@@ -88,7 +88,7 @@ class DeadlineGuard:
     def stop(self) -> None:
         """End the thread, once nothing can arrive any more; open parts are answered in the record."""
         with self._changed:
-            self._stopping = self._settling = True
+            self._stopping = self._settling = self._news = True
             self._changed.notify_all()
         self._thread.join(timeout=5.0)
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import torch
+from ai_edge_litert.tools.flatbuffer_utils import convert_object_to_bytearray, read_model_from_bytearray
 from torch import nn
 
 from models.bundle import Manifest
@@ -86,6 +87,16 @@ def test_a_manifest_that_does_not_describe_the_parts_is_refused(whole: bytes, ro
     described = manifest(strips.model_copy(update={"rows": rows}) if rows else None)
     with pytest.raises(ModelError, match=words):
         Runtime(cut, described, threads=1)
+
+
+@pytest.mark.parametrize("shape", [[], [4], [1, 0, 16, 8]], ids=["one value", "a row", "no rows"])
+def test_an_entrance_that_gives_no_map_is_refused(whole: bytes, shape: list[int]) -> None:
+    cut, strips = in_strips(whole, pixels=HEIGHT * WIDTH // 4)
+    file = read_model_from_bytearray(bytearray(cut))
+    entrance = file.subgraphs[1]
+    entrance.tensors[entrance.outputs[0]].shape = shape
+    with pytest.raises(ModelError, match="make the bundle again"):
+        Runtime(bytes(convert_object_to_bytearray(file)), manifest(strips), threads=1)
 
 
 def test_a_whole_network_described_as_parts_is_refused(whole: bytes) -> None:

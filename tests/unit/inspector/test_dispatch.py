@@ -121,6 +121,15 @@ def test_whoever_waits_for_a_result_to_be_gone_is_told(dispatch, deadline_ms):
     assert waiting.gone.is_set()
 
 
+def test_whoever_waits_for_a_result_that_the_link_held_too_long_is_told(dispatch):
+    waiting = delivery()
+    dispatch.add(waiting)
+    dispatch.flush(Wire(dispatch, stalled=True))
+    assert not waiting.gone.is_set()
+    dispatch.expired((wire.RESULT, waiting.order.key))
+    assert waiting.gone.is_set()
+
+
 def test_without_room_it_waits_in_order_and_goes_out_when_there_is_some(dispatch, book):
     link = Wire(dispatch, room=1)
     for trig in (1, 2, 3):
