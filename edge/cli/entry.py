@@ -1,9 +1,11 @@
 """Where ``linegate`` begins: a person may press Ctrl-C before the verbs are even loaded."""
 
+import os
 import signal
 import sys
 
 DAEMON = "inspect"
+DAEMONS = (DAEMON, "sync")
 INTERRUPTED = 130
 """The exit code after Ctrl-C, as a shell gives it: 128 + SIGINT."""
 
@@ -11,6 +13,8 @@ INTERRUPTED = 130
 def run() -> None:
     """Load the command line and run it; Ctrl-C ends it without a word at any moment."""
     ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # not where nohup or a shell ignores it
+    if sys.argv[1:2] and sys.argv[1] in DAEMONS:
+        signal.signal(signal.SIGTERM, _end)
     try:
         if ours:
             # While modules load, an exception could rise inside any of them: the signal itself may end the process.
@@ -26,3 +30,8 @@ def run() -> None:
         run_verb()
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+
+
+def _end(_number: int, _frame: object) -> None:
+    """End a daemon that is told to stop before it has begun: nothing is open yet that would have to be closed."""
+    os._exit(0)

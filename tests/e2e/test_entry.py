@@ -92,8 +92,8 @@ import os, signal, sys
 class Finder:
     def find_spec(name, path=None, target=None):
         if name == module:
-            os.kill(os.getpid(), signal.SIGINT)
-module = sys.argv.pop(1)
+            os.kill(os.getpid(), number)
+module, number = sys.argv.pop(1), int(sys.argv.pop(1))
 sys.meta_path.insert(0, Finder)
 from edge.cli.entry import run
 run()
@@ -103,10 +103,25 @@ run()
 @pytest.mark.parametrize("module", ["edge.cli.main", "typer", "cv2", "numpy", "sync.service"])
 def test_ctrl_c_while_the_command_loads_ends_it_silently(module):
     done = subprocess.run(
-        [sys.executable, "-c", INTERRUPTED, module, "version"], capture_output=True, check=False, timeout=60
+        [sys.executable, "-c", INTERRUPTED, module, str(int(signal.SIGINT)), "version"],
+        capture_output=True,
+        check=False,
+        timeout=60,
     )
     assert (done.stdout, done.stderr) == (b"", b"")
     assert done.returncode in {130, -signal.SIGINT}  # what a shell calls 130, both
+
+
+@pytest.mark.parametrize("module", ["typer", "cv2", "numpy"])
+@pytest.mark.parametrize("daemon", ["inspect", "sync"])
+def test_a_daemon_that_is_told_to_stop_while_it_loads_ends_with_0(daemon, module):
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, module, str(int(signal.SIGTERM)), daemon],
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.stdout, done.stderr, done.returncode) == (b"", b"", 0)
 
 
 def demo(folder: Path, stack: ExitStack) -> subprocess.Popen[bytes]:
