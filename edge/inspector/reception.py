@@ -109,7 +109,7 @@ class Reception:
                     taken = self._refuse(trigger, code, detail, received, losses)
                 case Duplicate():
                     self.counts["duplicate"] += not losses
-                    taken = self._record(losses, received) is not None
+                    taken = not losses or self._record(losses, received) is not None
             # What could not be recorded stays unaccounted for: the next trigger's gap reveals it as a loss.
             if taken:
                 self._sessions = admission.sessions
