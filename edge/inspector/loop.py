@@ -177,9 +177,9 @@ class InspectionLoop:
 
         won = committed and part.claim()
         if won:
-            commit_ns = {"commit": stages.stages_ns["commit"]}
+            later_ns = {stage: stages.stages_ns[stage] for stage in ("policy", "commit")}
             handed_ns = time.monotonic_ns()
-            delivery = Delivery(order=order, decided=decided, handed_ns=handed_ns, stages_ns=commit_ns)
+            delivery = Delivery(order=order, decided=decided, handed_ns=handed_ns, stages_ns=later_ns)
             self._deliver(delivery)
             # What follows would hold the interpreter while guard and link need it to send this very verdict.
             delivery.gone.wait(YIELD_S)
