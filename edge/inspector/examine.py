@@ -2,7 +2,9 @@
 
 import math
 import time
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from functools import partial
 
 from camera.quality import half_size, measure
 from camera.source import Image
@@ -23,17 +25,30 @@ class Examination:
 
 
 def examine(
-    image: Image, *, camera: str, judge: Judge, quality: QualityLimits, limits: Limits, roi: Roi | None = None
+    image: Image,
+    *,
+    camera: str,
+    judge: Judge,
+    quality: QualityLimits,
+    limits: Limits,
+    roi: Roi | None = None,
+    beside: Executor | None = None,
 ) -> Examination:
-    """Judge one picture (height x width x 3, BGR, uint8) of one view; never raises, a fault is a judgement too."""
+    """Judge one picture (height x width x 3, BGR, uint8) of one view; never raises, a fault is a judgement too.
+
+    A frame whose quality is outside the limits is not judged. ``beside`` measures it while the network looks, to save
+    time; without it, such a frame is not shown to the network at all.
+    """
     started_ns = time.monotonic_ns()
     try:
         half = half_size(image)
         halved_ns = time.monotonic_ns() - started_ns
-        fault = quality_fault(measure(image, half), quality)
+        measured = beside.submit(measure, image, half).result if beside else partial(measure, image, half)
+        found = judge.inspect(image, roi, half) if beside else None
+        fault = quality_fault(measured(), quality)
         if fault:
             return Examination(judgement=ViewJudgement(camera=camera, fault=fault))
-        found = judge.inspect(image, roi, half)
+        found = found or judge.inspect(image, roi, half)
         if not (math.isfinite(found.score) and 0.0 <= found.score <= 1.0):
             return _failed(camera, Code.SCORE_INVALID, f"score {found.score} is no probability")
     except ModelError as error:

@@ -5,6 +5,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -107,6 +108,7 @@ class InspectionLoop:
         self._model_failures: list[str] = []
         self._stopping = threading.Event()
         self.alive_ns = time.monotonic_ns()
+        self._beside = ThreadPoolExecutor(1, thread_name_prefix="frame-quality")
         self._thread = threading.Thread(target=self._work, name="inspection-loop", daemon=True)
 
     def start(self) -> None:
@@ -117,6 +119,7 @@ class InspectionLoop:
         """Finish the part in hand and end; False if it did not within ``timeout`` seconds."""
         self._stopping.set()
         self._thread.join(timeout)
+        self._beside.shutdown(wait=False, cancel_futures=True)
         return not self._thread.is_alive()
 
     def _work(self) -> None:
@@ -228,6 +231,7 @@ class InspectionLoop:
             quality=loaded.quality,
             limits=loaded.limits,
             roi=loaded.roi,
+            beside=self._beside,
         )
         for stage, duration_ns in result.stages_ns.items():
             stages.split(stage, duration_ns)
