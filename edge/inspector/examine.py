@@ -48,7 +48,8 @@ def examine(
         fault = quality_fault(measured(), quality)
         if fault:
             return Examination(judgement=ViewJudgement(camera=camera, fault=fault))
-        found = found or judge.inspect(image, roi, half)
+        if found is None:
+            found = judge.inspect(image, roi, half)
         if not (math.isfinite(found.score) and 0.0 <= found.score <= 1.0):
             return _failed(camera, Code.SCORE_INVALID, f"score {found.score} is no probability")
     except ModelError as error:

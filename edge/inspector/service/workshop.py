@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -267,8 +268,8 @@ class Workshop:
             except ModelMoveError as error:
                 if previous is None:
                     raise
-                reason, ready = by(rules.AUTOMATIC, f"cannot take over: {error}"), None
-                self.go(lambda slots, gone=previous, why=reason: rules.refuse(slots, gone.sha256, why))  # type: ignore[misc]
+                why, ready = by(rules.AUTOMATIC, f"cannot take over: {error}"), None
+                self.go(partial(rules.refuse, sha256=previous.sha256, by=why))
             else:
                 return label, ready
 
